@@ -1,0 +1,11 @@
+//! larder: a cache daemon that every memcached client can use unchanged.
+
+pub mod config;
+pub mod daemon;
+pub mod limits;
+pub mod protocol;
+pub mod server;
+pub mod session;
+pub mod stats;
+pub mod store;
+pub mod time;

@@ -1,0 +1,41 @@
+//! Every fixed bound, with its unit and the reason for it.
+
+/// Longest key, in bytes. Fixed by the protocol.
+pub const KEY_SIZE_MAX: usize = 250;
+
+/// Longest request line, in bytes, with its line end. Only `get` and `gets` may be longer; any
+/// other closes the connection, as memcached does.
+pub const LINE_SIZE_MAX: usize = 2048;
+
+/// Most tokens that a classic command line is split into. memcached looks at no more either.
+pub const TOKEN_COUNT_MAX: usize = 24;
+
+/// Most tokens of a meta command: the verb, the key, and the flags.
+pub const META_TOKEN_COUNT_MAX: usize = 20;
+
+/// Longest opaque token of a meta command, in bytes, without its `O`.
+pub const OPAQUE_SIZE_MAX: usize = 31;
+
+/// Most slab classes that the wire can name. memcached's ids are 1 to 63.
+pub const SLAB_CLASS_COUNT_MAX: usize = 64;
+
+/// Keys whose index lines and items are fetched ahead together. Enough to hide a memory access
+/// behind the others, few enough to stay in the nearest cache.
+pub const BATCH_COUNT_MAX: usize = 16;
+
+/// A value up to this many bytes is copied into the reply under its shard's lock; a longer one
+/// is pinned and copied in pieces of this size.
+pub const COPY_SIZE_MAX: usize = 32 << 10;
+
+/// Reply bytes that a session gathers before it asks for them to be sent.
+pub const OUTPUT_SIZE_HIGH: usize = 64 << 10;
+
+/// Size of a worker's scratch buffer for reading, in bytes.
+pub const SCRATCH_SIZE: usize = 64 << 10;
+
+const _: () = {
+    // A key, the longest verb and five full-width numbers share one line.
+    assert!(KEY_SIZE_MAX + 16 + 5 * 21 <= LINE_SIZE_MAX);
+    assert!(LINE_SIZE_MAX < SCRATCH_SIZE);
+    assert!(COPY_SIZE_MAX <= OUTPUT_SIZE_HIGH);
+};

@@ -1,0 +1,149 @@
+//! One client's conversation: bytes in, bytes out.
+//!
+//! A [`Session`] is the only place where the wire meets the store. It owns no socket, reads no
+//! clock and starts no thread, so a test holds a whole conversation with two byte strings.
+//! Start reading at [`Session::drive`].
+//!
+//! **Invariant:** when `drive` returns, `output` answers exactly the consumed part of `input`.
+
+pub mod watch;
+
+use crate::config::Config;
+use crate::stats::{Counters, Registry};
+use crate::store::Store;
+use crate::time::{Clock, Now};
+
+/// What all sessions of a daemon share.
+pub struct Shared {
+    /// The items.
+    pub store: Store,
+    /// The settings as they were at the start.
+    pub config: Config,
+    /// The clock that upkeep ticks.
+    pub clock: Clock,
+    /// Counters of all workers.
+    pub registry: Registry,
+    /// Who watches what.
+    pub hub: watch::Hub,
+    /// What a session may ask of the process around it.
+    pub host: Box<dyn Host>,
+}
+
+/// What a session may ask of the process around it.
+pub trait Host: Send + Sync {
+    /// Stops the daemon as SIGINT does, or as SIGUSR1 does when `graceful`.
+    fn shutdown(&self, graceful: bool);
+    /// Sets the log level: 0 to 2.
+    fn set_verbosity(&self, level: u8);
+    /// Appends the `STAT` lines of `stats conns` to `out`.
+    fn connections(&self, out: &mut Vec<u8>);
+    /// Process and server facts for `stats`.
+    fn facts(&self) -> Facts;
+}
+
+/// Process and server facts for `stats`.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// User CPU time, in microseconds.
+    pub user_us: u64,
+    /// System CPU time, in microseconds.
+    pub system_us: u64,
+    /// Connections refused because `-c` was reached.
+    pub rejected_connections: u64,
+    /// Times that accepting was paused.
+    pub listen_disabled_num: u64,
+    /// Time that accepting was paused, in microseconds.
+    pub time_in_listen_disabled_us: u64,
+    /// Whether connections are accepted now.
+    pub accepting: bool,
+    /// Descriptors set aside.
+    pub reserved_fds: u64,
+    /// Connections open now, over all workers.
+    pub curr_connections: u64,
+    /// Connections ever accepted.
+    pub total_connections: u64,
+}
+
+/// What a session needs for one turn.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What all sessions share.
+    pub shared: &'a Shared,
+    /// The counters of the worker that drives this session.
+    pub counters: &'a Counters,
+    /// The moment of this turn.
+    pub now: Now,
+    /// The worker's number, from 0.
+    pub worker: usize,
+}
+
+/// What the owner of the socket must do after [`Session::drive`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Send `output`, then call again once at least this many bytes are buffered beyond what was
+    /// consumed. Honouring it is what stops a drip-feeding client from costing quadratic time.
+    Read {
+        /// Bytes that must be there, counted from the first byte not consumed.
+        at_least: usize,
+    },
+    /// Send `output`, then call again, even with no new input: there is more to say.
+    Flush,
+    /// This client has had its share of the turn: send `output`, serve others, call again.
+    Yield,
+    /// The session has become a watcher: send `output` and then what `Hub::take` has for it.
+    Watch,
+    /// Send `output`, then close. Read nothing more.
+    Close,
+}
+
+/// What one call of [`Session::drive`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Driven {
+    /// Bytes of input that are done with.
+    pub consumed: usize,
+    /// What to do now.
+    pub next: Next,
+}
+
+/// Which protocol a listener speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dialect {
+    /// Decided by the first byte.
+    Auto,
+    /// Text and meta only.
+    Text,
+    /// Binary only.
+    Binary,
+}
+
+/// What a session is told about its connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Descriptor number, as `cfd=` in log lines.
+    pub id: u64,
+    /// `tcp`, `unix` or `udp`.
+    pub transport: &'static str,
+    /// Remote address, or `unix`.
+    pub address: String,
+    /// Remote port; zero for unix.
+    pub port: u16,
+    /// What the listener speaks.
+    pub dialect: Dialect,
+}
+
+/// One client's conversation.
+#[derive(Debug)]
+pub struct Session {}
+
+impl Session {
+    /// A conversation that has not begun.
+    pub fn new(_peer: &Peer) -> Self { unimplemented!() }
+    /// Answers as many requests at the front of `input` as this turn allows.
+    pub fn drive(&mut self, _ctx: &Context<'_>, _input: &[u8], _output: &mut Vec<u8>) -> Driven { unimplemented!() }
+    /// Answers one datagram's payload; each reply message is handed to `send` whole.
+    pub fn datagram(&mut self, _ctx: &Context<'_>, _request: &[u8], _send: &mut dyn FnMut(&[u8])) { unimplemented!() }
+    /// Gives back what the session holds in the store and the hub. Call before dropping it.
+    pub fn close(&mut self, _ctx: &Context<'_>) { unimplemented!() }
+    /// The state as `stats conns` names it, such as `conn_new_cmd`.
+    pub fn state(&self) -> &'static str { unimplemented!() }
+}
