@@ -13,6 +13,10 @@ use crate::stats::{Counters, Registry};
 use crate::store::Store;
 use crate::time::{Clock, Now};
 
+/// What a client is told that is turned away because `-c` connections are open. The server sends
+/// it as it stands, since no wire text is written there.
+pub const REFUSAL: &[u8] = b"ERROR Too many open connections\r\n";
+
 /// What all sessions of a daemon share.
 pub struct Shared {
     /// The items.
@@ -35,8 +39,9 @@ pub trait Host: Send + Sync {
     fn shutdown(&self, graceful: bool);
     /// Sets the log level: 0 to 2.
     fn set_verbosity(&self, level: u8);
-    /// Appends the `STAT` lines of `stats conns` to `out`.
-    fn connections(&self, out: &mut Vec<u8>);
+    /// Shows each line of `stats conns` to `see` as a key and a value, such as `27:state` and
+    /// `conn_waiting`, ordered by descriptor. The caller frames them: the wire is its business.
+    fn connections(&self, see: &mut dyn FnMut(&str, &str));
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
 }
@@ -94,6 +99,33 @@ pub enum Next {
     Watch,
     /// Send `output`, then close. Read nothing more.
     Close,
+    /// As [`Self::Close`], because of what the client sent: the log gives `reason=error`.
+    Abort,
+}
+
+/// Why a connection ended, as `reason=` of the `conn_close` log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CloseReason {
+    /// The client broke the protocol, or the network broke.
+    Error,
+    /// The client left, or asked to.
+    Normal,
+    /// Nothing was heard for `idle_timeout`.
+    IdleTimeout,
+    /// The daemon stops.
+    Shutdown,
+}
+
+impl CloseReason {
+    /// The word in the log line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Normal => "normal",
+            Self::IdleTimeout => "idle_timeout",
+            Self::Shutdown => "shutdown",
+        }
+    }
 }
 
 /// What one call of [`Session::drive`] did.
@@ -121,7 +153,7 @@ pub enum Dialect {
 pub struct Peer {
     /// Descriptor number, as `cfd=` in log lines.
     pub id: u64,
-    /// `tcp`, `unix` or `udp`.
+    /// `tcp`, `local` or `udp`, as `transport=` in log lines.
     pub transport: &'static str,
     /// Remote address, or `unix`.
     pub address: String,
