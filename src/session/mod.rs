@@ -169,13 +169,23 @@ pub struct Session {}
 
 impl Session {
     /// A conversation that has not begun.
-    pub fn new(_peer: &Peer) -> Self { unimplemented!() }
+    pub fn new(_peer: &Peer) -> Self {
+        unimplemented!()
+    }
     /// Answers as many requests at the front of `input` as this turn allows.
-    pub fn drive(&mut self, _ctx: &Context<'_>, _input: &[u8], _output: &mut Vec<u8>) -> Driven { unimplemented!() }
+    pub fn drive(&mut self, _ctx: &Context<'_>, _input: &[u8], _output: &mut Vec<u8>) -> Driven {
+        unimplemented!()
+    }
     /// Answers one datagram's payload; each reply message is handed to `send` whole.
-    pub fn datagram(&mut self, _ctx: &Context<'_>, _request: &[u8], _send: &mut dyn FnMut(&[u8])) { unimplemented!() }
+    pub fn datagram(&mut self, _ctx: &Context<'_>, _request: &[u8], _send: &mut dyn FnMut(&[u8])) {
+        unimplemented!()
+    }
     /// Gives back what the session holds in the store and the hub. Call before dropping it.
-    pub fn close(&mut self, _ctx: &Context<'_>) { unimplemented!() }
+    pub fn close(&mut self, _ctx: &Context<'_>) {
+        unimplemented!()
+    }
     /// The state as `stats conns` names it, such as `conn_new_cmd`.
-    pub fn state(&self) -> &'static str { unimplemented!() }
+    pub fn state(&self) -> &'static str {
+        unimplemented!()
+    }
 }
