@@ -1,0 +1,52 @@
+# The only entry point, for people and for CI. Plain `make` lists what there is.
+
+CARGO ?= cargo
+# Settings for `make run`, such as ARGS="-m 1024 -vv".
+ARGS ?=
+# memcached, and so larder, starts as root only when told that this is meant.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),-u root)
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy
+# Debian starts a memcached on port 11211 when it is installed: the port of `make run`.
+QUIET_SERVICE = if [ -d /run/systemd/system ]; then $(SUDO) systemctl disable --now memcached; fi
+VENV = .venv
+
+.PHONY: help run test check bench clean deps generated
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build and start larderd on 127.0.0.1:11211, in the foreground
+	@exec $(CARGO) run --release --locked --bin larderd -- -l 127.0.0.1 -p 11211 $(AS_ROOT) $(ARGS)
+
+test: deps ## Run every test suite
+	$(CARGO) test --locked
+
+check: ## Format, lints, documentation, generated files, house rules
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) test --locked --test tidy
+
+bench: deps ## In-process benches, and memcached and larderd side by side
+	$(CARGO) bench --locked
+
+clean: ## Remove everything that was built or installed here
+	$(CARGO) clean
+	rm -rf $(VENV)
+
+deps: $(VENV)/.ready ## Install what the tests talk to, if it is missing
+	@missing=""; \
+	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd; do \
+		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi; \
+	case " $$missing " in *" memcached "*) $(QUIET_SERVICE) ;; esac
+
+# The Python clients that the suite converses with, at the versions it knows.
+$(VENV)/.ready: tests/clients/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2> /dev/null || \
+		{ $(APT) update && $(APT) install --no-install-recommends python3-venv; }
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
