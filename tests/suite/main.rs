@@ -1,0 +1,8 @@
+//! The daemon from outside: real processes, real sockets, real clients.
+//!
+//! One file per subject; what they share is in `support`. No test sleeps for a condition or
+//! fixes a port, and no test expects a duration.
+#![allow(dead_code, reason = "support offers more than each build needs")]
+
+mod support;
+mod transcripts;

@@ -1,0 +1,220 @@
+//! A daemon for one test: started on a free port, ended with the test.
+//!
+//! The daemon is `larderd` of this build. `LARDER_DAEMON=/path` names another, such as a release
+//! build, and `LARDER_ORACLE=/path` another memcached than the one in `PATH`.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Client;
+use super::process::{is_root, patience, wait_until};
+
+/// A running daemon.
+pub(crate) struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// Starts larderd on 127.0.0.1 and a free port, with these flags besides.
+    #[track_caller]
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::launch(&larderd(), flags, true)
+    }
+
+    /// As [`Self::start`], without `-l` and `-p`: the flags say where to listen, and
+    /// `FOLDER` in them stands for the folder of this server.
+    #[track_caller]
+    pub(crate) fn start_bare(flags: &[&str]) -> Self {
+        Self::launch(&larderd(), flags, false)
+    }
+
+    /// Starts memcached, if there is one, in the same way.
+    #[track_caller]
+    pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
+        Some(Self::launch(&oracle()?, flags, true))
+    }
+
+    #[track_caller]
+    fn launch(program: &Path, flags: &[&str], on_tcp: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let report = folder.path().join("ports");
+        let mut command = command(program);
+        command.env("MEMCACHED_PORT_FILENAME", &report);
+        if on_tcp {
+            command.args(["-l", "127.0.0.1", "-p", "-1", "-U", "0"]);
+        }
+        let here = folder.path().to_string_lossy();
+        command.args(flags.iter().map(|flag| flag.replace("FOLDER", &here)));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
+        let child = command.stderr(log).spawn().expect("a daemon to start");
+        let mut server = Self {
+            child,
+            folder,
+            port: 0,
+        };
+        let ready = wait_until(|| {
+            server.port = first_port(&report).unwrap_or(0);
+            let unix = server.socket().exists();
+            server.port != 0 || unix || server.exited().is_some()
+        });
+        let running = ready && server.exited().is_none();
+        assert!(running, "{program:?} {flags:?}: {}", server.log());
+        server
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Client {
+        Client::tcp(self.address())
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The folder that is removed with this server.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The unix socket, for a server started with `-s FOLDER/socket`.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    /// All ports that it has told: lines such as `TCP INET: 11211`.
+    pub(crate) fn ports(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("ports")).unwrap_or_default()
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said on stderr.
+    pub(crate) fn log(&self) -> String {
+        let bytes = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), signal).expect("a signal to be sent");
+    }
+
+    /// Its exit status, if it has ended.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn await_exit(&mut self) -> ExitStatus {
+        let mut status = None;
+        let ended = wait_until(|| {
+            status = self.exited();
+            status.is_some()
+        });
+        assert!(ended, "still running: {}", self.log());
+        status.expect("an exit status")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// What a daemon that ends by itself said, and how it ended.
+pub(crate) struct Ended {
+    /// Exit code; `None` after a signal.
+    pub(crate) code: Option<i32>,
+    /// Everything on stdout.
+    pub(crate) stdout: String,
+    /// Everything on stderr.
+    pub(crate) stderr: String,
+}
+
+/// Runs larderd with these flags, which make it end by itself.
+#[track_caller]
+pub(crate) fn run(flags: &[&str], environment: &[(&str, &str)]) -> Ended {
+    let mut command = Command::new(larderd());
+    command.args(flags).envs(environment.iter().copied());
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("larderd to start");
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).map(|_| text)
+    });
+    let watchdog = {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (done, finished) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            if finished.recv_timeout(patience()).is_err() {
+                let _gone = kill_process(pid.expect("a process"), Signal::KILL);
+            }
+        });
+        (done, thread)
+    };
+    let started = Instant::now();
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).expect("text");
+    let status = child.wait().expect("a child");
+    let _ = watchdog.0.send(());
+    watchdog.1.join().expect("the watchdog");
+    assert!(started.elapsed() < patience(), "{flags:?} did not end");
+    Ended {
+        code: status.code(),
+        stdout: text,
+        stderr: reader.join().expect("a reader").expect("text"),
+    }
+}
+
+/// The daemon under test.
+pub(crate) fn larderd() -> PathBuf {
+    std::env::var_os("LARDER_DAEMON")
+        .map_or_else(|| env!("CARGO_BIN_EXE_larderd").into(), PathBuf::from)
+}
+
+/// The memcached that tests compare with.
+pub(crate) fn oracle() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("LARDER_ORACLE") {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("memcached"))
+        .find(|file| file.is_file())
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("LARDER_DEBUG_COMMANDS", "1");
+    if is_root() {
+        command.args(["-u", "root"]);
+    }
+    command
+}
+
+fn first_port(report: &Path) -> Option<u16> {
+    let text = std::fs::read_to_string(report).ok()?;
+    let line = text.lines().find(|line| line.starts_with("TCP"))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
