@@ -33,6 +33,35 @@ pub const OUTPUT_SIZE_HIGH: usize = 64 << 10;
 /// Size of a worker's scratch buffer for reading, in bytes.
 pub const SCRATCH_SIZE: usize = 64 << 10;
 
+/// Times that one connection is asked for more output in one turn, so that a value of any size
+/// leaves room for others.
+pub const FLUSH_COUNT_MAX: usize = 4;
+
+/// A client that takes none of its output for so long is closed, in seconds.
+pub const WRITE_STALL_MAX_S: u32 = 60;
+
+/// Time that a graceful stop leaves to clients that have output coming, in seconds.
+pub const DRAIN_MAX_S: u64 = 5;
+
+/// What one partial request counts against `read_buf_mem_limit`, in bytes: the size of
+/// memcached's buffer.
+pub const READ_BUFFER_SIZE: u64 = 16 << 10;
+
+/// Connections accepted from one listener before the others have their turn.
+pub const ACCEPT_COUNT_MAX: usize = 64;
+
+/// Pause after the system has run out of descriptors, in milliseconds.
+pub const ACCEPT_PAUSE_MS: u64 = 10;
+
+/// Largest datagram sent, in bytes, with its header. Fixed by the protocol.
+pub const DATAGRAM_SIZE_MAX: usize = 1400;
+
+/// Datagrams answered from one socket before others have their turn.
+pub const DATAGRAM_COUNT_MAX: usize = 64;
+
+/// Descriptors kept for everything that is not a client: listeners, polls, logs, files.
+pub const SPARE_DESCRIPTORS: u64 = 64;
+
 const _: () = {
     // A key, the longest verb and five full-width numbers share one line.
     assert!(KEY_SIZE_MAX + 16 + 5 * 21 <= LINE_SIZE_MAX);

@@ -4,7 +4,7 @@
 //! by the upkeep thread, so that a request costs one relaxed load and no system call.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Uptime at which the daemon begins. memcached dates its own start two seconds back so that
 /// zero and one are never "now"; clients and its test suite see `uptime` start here.
@@ -134,6 +134,12 @@ impl Clock {
         let unix_s = i64::try_from(unix_us() / 1_000_000).unwrap_or(0) + moved_s;
         self.unix_s.store(unix_s, Ordering::Relaxed);
         self.uptime_s.swap(uptime_s, Ordering::Relaxed) != uptime_s
+    }
+
+    /// How long the present second of uptime lasts yet.
+    pub fn second_left(&self) -> Duration {
+        let gone = Duration::from_nanos(u64::from(self.origin.elapsed().subsec_nanos()));
+        Duration::from_secs(1) - gone
     }
 
     /// Moves the clock by a number of seconds, for tests.

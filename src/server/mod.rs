@@ -1,1 +1,375 @@
-//! To be written.
+//! Sockets and threads: the part of larder that touches the network.
+//!
+//! ```text
+//! acceptor --newcomers--> worker 0..n --requests--> session --> store
+//!    |                      |     ^                               ^
+//!    +------- gate ---------+     +------- watch lines ------- upkeep
+//! ```
+//!
+//! Start reading at [`Server::start`], then `worker.rs`. [`Server::bind`] and [`Bound::start`] are
+//! its two halves, for a daemon that gives up its privileges in between: no thread runs before the
+//! second.
+
+mod acceptor;
+mod census;
+mod connection;
+mod error;
+mod gate;
+mod host;
+mod listener;
+mod mailbox;
+mod udp;
+mod upkeep;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use mio::{Poll, Waker};
+use rustix::process::{Resource, Rlimit};
+
+pub use error::StartError;
+
+use acceptor::Acceptor;
+use census::{Census, Info, Place};
+use gate::Gate;
+use host::ServerHost;
+use listener::{DatagramSocket, SocketFile, Sockets};
+use mailbox::{Letter, Letters, Mailbox};
+use udp::Datagrams;
+use worker::{Desk, Worker};
+
+use crate::config::Config;
+use crate::limits::{DRAIN_MAX_S, SPARE_DESCRIPTORS};
+use crate::session::Shared;
+use crate::session::watch::Hub;
+use crate::stats::Registry;
+use crate::store::Store;
+use crate::time::Clock;
+
+/// Somebody wants the server to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stop {
+    /// Clients that have output coming get some time to take it.
+    pub graceful: bool,
+}
+
+/// Asks a server to stop, from any thread: a signal handler's, or a worker's for `shutdown`.
+#[derive(Clone, Debug)]
+pub struct Control {
+    sender: Sender<Stop>,
+}
+
+impl Control {
+    fn new() -> (Self, Receiver<Stop>) {
+        let (sender, requests) = crossbeam_channel::bounded(1);
+        (Self { sender }, requests)
+    }
+
+    /// Asks once; while the first request waits, others are the same.
+    pub fn shutdown(&self, graceful: bool) {
+        let _ = self.sender.try_send(Stop { graceful });
+    }
+}
+
+/// Sockets that are bound, and nobody to serve them yet.
+pub struct Bound {
+    config: Config,
+    sockets: Sockets,
+}
+
+/// A running server. Dropping it stops it at once.
+pub struct Server {
+    shared: Arc<Shared>,
+    control: Control,
+    requests: Receiver<Stop>,
+    tcp_addresses: Vec<SocketAddr>,
+    udp_addresses: Vec<SocketAddr>,
+
+    gate: Arc<Gate>,
+    mailboxes: Vec<Arc<Mailbox>>,
+    stopping: Arc<AtomicBool>,
+    upkeep_stop: Option<Sender<()>>,
+    acceptor: Option<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    upkeep: Option<JoinHandle<()>>,
+    unix_file: Option<SocketFile>,
+}
+
+/// A worker's parts before it has a thread.
+struct Seat {
+    poll: Poll,
+    letters: Letters,
+    datagrams: Vec<Datagrams>,
+}
+
+impl Server {
+    /// Binds every listener and serves.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]: each names what could not be had and what to do.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        Self::bind(config)?.start()
+    }
+
+    /// Binds every listener and writes the port file.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be had, or the port file not written.
+    pub fn bind(config: Config) -> Result<Bound, StartError> {
+        let sockets = Sockets::bind(&config)?;
+        Ok(Bound { config, sockets })
+    }
+
+    /// Addresses that TCP clients may connect to, in the order of the settings.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.tcp_addresses
+    }
+
+    /// Addresses that datagrams may be sent to, in the order of the settings.
+    pub fn udp_addrs(&self) -> &[SocketAddr] {
+        &self.udp_addresses
+    }
+
+    /// What all sessions share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// By what the server may be asked to stop.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Waits until somebody asks for a stop: a client by `shutdown`, or whoever has a
+    /// [`Control`]. Then call [`Self::stop`].
+    pub fn wait(&self) -> Stop {
+        // The channel cannot close while we hold its other end.
+        self.requests.recv().unwrap_or(Stop { graceful: false })
+    }
+
+    /// Stops accepting, answers what has been read, closes all connections and ends all threads.
+    /// A graceful stop waits up to [`DRAIN_MAX_S`] seconds for clients to take their output.
+    pub fn stop(mut self, graceful: bool) {
+        self.halt(graceful);
+    }
+
+    fn halt(&mut self, graceful: bool) {
+        self.stopping.store(true, Ordering::Release);
+        self.gate.wake();
+        join(self.acceptor.take());
+        let patience_s = if graceful { DRAIN_MAX_S } else { 0 };
+        let until = Instant::now() + Duration::from_secs(patience_s);
+        for mailbox in &self.mailboxes {
+            mailbox.post(Letter::Stop { until });
+        }
+        for worker in self.workers.drain(..) {
+            join(Some(worker));
+        }
+        self.upkeep_stop = None;
+        join(self.upkeep.take());
+        self.unix_file = None;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.halt(false);
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread {
+        let name = thread.thread().name().unwrap_or("?").to_owned();
+        if thread.join().is_err() {
+            log::error!("thread {name} has panicked");
+        }
+    }
+}
+
+impl Bound {
+    /// Addresses that TCP clients may connect to, in the order of the settings.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.sockets.tcp_addresses()
+    }
+
+    /// Takes memory and starts all threads.
+    ///
+    /// # Errors
+    ///
+    /// When memory, descriptors or threads cannot be had.
+    pub fn start(self) -> Result<Server, StartError> {
+        let Self { config, sockets } = self;
+        let tcp_addresses = sockets.tcp_addresses();
+        let udp_addresses = sockets.udp_addresses();
+        let Sockets {
+            listeners,
+            datagrams,
+            unix_file,
+        } = sockets;
+        let count = config.workers.max(1);
+        raise_descriptor_limit(&config)?;
+        let store = Store::new(&config.store(count)).map_err(StartError::Memory)?;
+        let (control, requests) = Control::new();
+        let registry = Registry::new(count);
+        let census = Arc::new(Census::default());
+        let clock = Clock::start();
+        let now_s = clock.now().uptime_s;
+
+        let accept_poll = Poll::new().map_err(StartError::System)?;
+        let waker = Waker::new(accept_poll.registry(), acceptor::WAKE);
+        let limit = usize::try_from(config.conn_limit).unwrap_or(usize::MAX);
+        let gate = Arc::new(Gate::new(limit, waker.map_err(StartError::System)?));
+        let (mailboxes, mut seats) = seats(count).map_err(StartError::System)?;
+
+        let host = ServerHost {
+            control: control.clone(),
+            gate: Arc::clone(&gate),
+            census: Arc::clone(&census),
+            workers: mailboxes.clone(),
+            counters: registry.workers().to_vec(),
+        };
+        for listener in &listeners {
+            let place = listener.place.clone();
+            let info = Info::listener(listener.descriptor(), place, now_s);
+            census.enter(Arc::new(info));
+        }
+        seat_datagrams(datagrams, &census, &mut seats, now_s);
+        let shared = Arc::new(Shared {
+            hub: Hub::default(),
+            store,
+            config,
+            clock,
+            registry,
+            host: Box::new(host),
+        });
+        // From here on dropping the server ends the threads that have begun.
+        let mut server = Server {
+            shared,
+            control,
+            requests,
+            tcp_addresses,
+            udp_addresses,
+            gate,
+            mailboxes,
+            stopping: Arc::new(AtomicBool::new(false)),
+            upkeep_stop: None,
+            acceptor: None,
+            workers: Vec::new(),
+            upkeep: None,
+            unix_file,
+        };
+        server.start_threads(accept_poll, listeners, &census, seats)?;
+        Ok(server)
+    }
+}
+
+impl Server {
+    fn start_threads(
+        &mut self,
+        accept_poll: Poll,
+        listeners: Vec<listener::Listener>,
+        census: &Arc<Census>,
+        seats: Vec<Seat>,
+    ) -> Result<(), StartError> {
+        for (index, seat) in seats.into_iter().enumerate() {
+            let desk = Desk {
+                index,
+                shared: Arc::clone(&self.shared),
+                counters: self.shared.registry.worker(index),
+                mailbox: Arc::clone(&self.mailboxes[index]),
+                gate: Arc::clone(&self.gate),
+                census: Arc::clone(census),
+                control: self.control.clone(),
+            };
+            let worker = Worker::new(desk, seat.poll, seat.letters, seat.datagrams)
+                .map_err(StartError::System)?;
+            let name = format!("larder-w{index}");
+            self.workers.push(spawn(name, move || worker.run())?);
+        }
+        let (stop, stopped) = crossbeam_channel::bounded(0);
+        self.upkeep_stop = Some(stop);
+        let shared = Arc::clone(&self.shared);
+        let mailboxes = self.mailboxes.clone();
+        let keep = move || upkeep::run(&shared, &mailboxes, &stopped);
+        self.upkeep = Some(spawn("larder-upkeep".to_owned(), keep)?);
+        let acceptor = Acceptor::new(
+            accept_poll,
+            listeners,
+            Arc::clone(&self.shared),
+            Arc::clone(&self.gate),
+            Arc::clone(census),
+            self.mailboxes.clone(),
+            Arc::clone(&self.stopping),
+        )
+        .map_err(StartError::System)?;
+        self.acceptor = Some(spawn("larder-accept".to_owned(), || acceptor.run())?);
+        Ok(())
+    }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(StartError::System)
+}
+
+fn seats(count: usize) -> io::Result<(Vec<Arc<Mailbox>>, Vec<Seat>)> {
+    let mut mailboxes = Vec::new();
+    let mut seats = Vec::new();
+    for _ in 0..count {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), worker::WAKE)?;
+        let (mailbox, letters) = Mailbox::new(waker);
+        mailboxes.push(Arc::new(mailbox));
+        seats.push(Seat {
+            poll,
+            letters,
+            datagrams: Vec::new(),
+        });
+    }
+    Ok((mailboxes, seats))
+}
+
+/// Deals the sockets for datagrams out to the workers.
+fn seat_datagrams(datagrams: Vec<DatagramSocket>, census: &Census, seats: &mut [Seat], now_s: u32) {
+    let count = seats.len();
+    for (index, socket) in datagrams.into_iter().enumerate() {
+        let place = Place::Udp(socket.address);
+        let datagrams = Datagrams::new(socket.socket, socket.dialect);
+        let info = Info::listener(datagrams.descriptor(), place, now_s);
+        census.enter(Arc::new(info));
+        seats[index % count].datagrams.push(datagrams);
+    }
+}
+
+/// Lets the process open as many descriptors as `-c` promises.
+fn raise_descriptor_limit(config: &Config) -> Result<(), StartError> {
+    let workers = u64::try_from(config.workers).unwrap_or(u64::MAX);
+    let needed = u64::from(config.conn_limit) + workers.saturating_mul(2) + SPARE_DESCRIPTORS;
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let maximum = limit.maximum.map(|maximum| maximum.max(needed));
+    let wanted = Rlimit {
+        current: Some(needed),
+        maximum,
+    };
+    if rustix::process::setrlimit(Resource::Nofile, wanted).is_ok() {
+        return Ok(());
+    }
+    Err(StartError::Descriptors {
+        needed,
+        allowed: limit.maximum.or(limit.current).unwrap_or(0),
+        spare: needed - u64::from(config.conn_limit),
+    })
+}

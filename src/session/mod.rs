@@ -41,7 +41,7 @@ pub trait Host: Send + Sync {
     fn set_verbosity(&self, level: u8);
     /// Shows each line of `stats conns` to `see` as a key and a value, such as `27:state` and
     /// `conn_waiting`, ordered by descriptor. The caller frames them: the wire is its business.
-    fn connections(&self, see: &mut dyn FnMut(&str, &str));
+    fn connections(&self, now: Now, see: &mut dyn FnMut(&str, &str));
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
 }

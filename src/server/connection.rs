@@ -1,0 +1,287 @@
+//! One client's socket, and what it holds between turns.
+//!
+//! A connection owns buffer memory only while it has a partial request or unsent output; both
+//! are bounded by what a worker reads or a session gathers in one go. An idle one is this struct,
+//! its [`Info`] and its session.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::census::Info;
+use crate::session::{CloseReason, Session};
+
+/// One client's socket, and what it holds between turns.
+pub(super) struct Connection {
+    pub(super) socket: OwnedFd,
+    pub(super) session: Session,
+    pub(super) info: Arc<Info>,
+
+    /// Bytes received and not yet done with begin at `input_start`.
+    input: Vec<u8>,
+    input_start: usize,
+    /// Bytes that must be there before the session is asked again.
+    pub(super) at_least: usize,
+    /// Replies that the client has not taken yet begin at `output_start`.
+    output: Vec<u8>,
+    output_start: usize,
+
+    /// When something was last received, in seconds of uptime.
+    pub(super) active_s: u32,
+    /// When the client last took something while output was waiting, in seconds of uptime.
+    pub(super) progress_s: u32,
+    /// What is already in the gauges: bytes and buffers.
+    counted_bytes: usize,
+    counted_buffers: u64,
+    /// The state that the census has.
+    state: &'static str,
+
+    /// The system may have more for us to read.
+    pub(super) readable: bool,
+    /// The client has shut down its side: after the next empty read there is nothing more.
+    pub(super) ended: bool,
+    /// The poll tells when the socket takes output again.
+    pub(super) awaits_write: bool,
+    /// It stands in the worker's queue.
+    pub(super) queued: bool,
+    /// The session has more to say or do, even with no new input.
+    pub(super) resume: bool,
+    /// It watches.
+    pub(super) watching: bool,
+    /// It closes as soon as its output is out.
+    pub(super) closing: Option<CloseReason>,
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sent {
+    /// All of it.
+    All,
+    /// The client does not take more at present; the rest is kept.
+    Part,
+    /// The connection is broken.
+    Broken,
+}
+
+/// What became of an attempt to receive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Received {
+    /// This many bytes.
+    Bytes(usize),
+    /// Nothing for now.
+    Nothing,
+    /// The client has shut down its side.
+    End,
+    /// The connection is broken.
+    Broken,
+}
+
+/// How the gauges change when a connection takes or frees buffers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Change {
+    /// Bytes before and after.
+    pub(super) bytes: (u64, u64),
+    /// Buffers before and after.
+    pub(super) buffers: (u64, u64),
+}
+
+impl Connection {
+    /// A connection that nothing has been heard from.
+    pub(super) fn new(socket: OwnedFd, session: Session, info: Arc<Info>, now_s: u32) -> Self {
+        Self {
+            socket,
+            session,
+            info,
+            input: Vec::new(),
+            input_start: 0,
+            at_least: 1,
+            output: Vec::new(),
+            output_start: 0,
+            active_s: now_s,
+            progress_s: now_s,
+            counted_bytes: 0,
+            counted_buffers: 0,
+            state: "",
+            readable: false,
+            ended: false,
+            awaits_write: false,
+            queued: false,
+            resume: false,
+            watching: false,
+            closing: None,
+        }
+    }
+
+    /// The descriptor.
+    pub(super) fn descriptor(&self) -> i32 {
+        self.socket.as_raw_fd()
+    }
+
+    /// Bytes received and not yet done with.
+    pub(super) fn input(&self) -> &[u8] {
+        &self.input[self.input_start..]
+    }
+
+    /// Whether replies wait for the client to take them.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.output_start < self.output.len()
+    }
+
+    /// Takes the input out, to be put back by [`Self::keep_input`] in part or not at all.
+    pub(super) fn take_input(&mut self) -> (Vec<u8>, usize) {
+        let start = std::mem::take(&mut self.input_start);
+        (std::mem::take(&mut self.input), start)
+    }
+
+    /// Puts back what [`Self::take_input`] took, of which `start` bytes are done with.
+    pub(super) fn put_back_input(&mut self, input: Vec<u8>, start: usize) {
+        let left = input.len() - start;
+        if left == 0 {
+            return;
+        }
+        // A long pipeline served a few requests at a time is not moved for each of them; only
+        // when most of the buffer is dead is the rest worth a smaller one.
+        if left < input.capacity() / 4 {
+            self.keep_input(&input[start..]);
+        } else {
+            self.input = input;
+            self.input_start = start;
+        }
+    }
+
+    /// Keeps bytes for the next turn. There must be none yet.
+    pub(super) fn keep_input(&mut self, bytes: &[u8]) {
+        debug_assert!(self.input.is_empty());
+        self.input_start = 0;
+        if !bytes.is_empty() {
+            self.input = bytes.to_vec();
+        }
+    }
+
+    /// Adds bytes to those kept.
+    pub(super) fn extend_input(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Receives once.
+    pub(super) fn receive(&self, room: &mut [u8]) -> Received {
+        loop {
+            return match rustix::net::recv(&self.socket, &mut *room, RecvFlags::empty()) {
+                Ok((_, 0)) => Received::End,
+                Ok((_, count)) => Received::Bytes(count),
+                Err(Errno::AGAIN) => Received::Nothing,
+                Err(Errno::INTR) => continue,
+                Err(_) => Received::Broken,
+            };
+        }
+    }
+
+    /// Sends `bytes` behind what waits already, and keeps what the client does not take. Returns
+    /// the number of bytes sent too.
+    pub(super) fn send(&mut self, bytes: &[u8], now_s: u32) -> (Sent, usize) {
+        if self.is_blocked() {
+            self.output.extend_from_slice(bytes);
+            return (Sent::Part, 0);
+        }
+        let (result, count) = send_once(&self.socket, bytes);
+        if result == Sent::Part {
+            self.output = bytes[count..].to_vec();
+            self.output_start = 0;
+            self.progress_s = now_s;
+        }
+        (result, count)
+    }
+
+    /// Sends what waits.
+    pub(super) fn send_waiting(&mut self, now_s: u32) -> (Sent, usize) {
+        let (result, count) = send_once(&self.socket, &self.output[self.output_start..]);
+        if count > 0 {
+            self.output_start += count;
+            self.progress_s = now_s;
+        }
+        if result == Sent::All {
+            self.output = Vec::new();
+            self.output_start = 0;
+        }
+        (result, count)
+    }
+
+    /// Whether it holds a partial request.
+    pub(super) fn holds_input(&self) -> bool {
+        self.input.capacity() != 0
+    }
+
+    /// How its buffers have changed since this was last asked.
+    pub(super) fn change(&mut self) -> Option<Change> {
+        let bytes = self.input.capacity() + self.output.capacity();
+        if bytes == self.counted_bytes {
+            return None;
+        }
+        let buffers =
+            u64::from(self.input.capacity() != 0) + u64::from(self.output.capacity() != 0);
+        let change = Change {
+            bytes: (self.counted_bytes as u64, bytes as u64),
+            buffers: (self.counted_buffers, buffers),
+        };
+        self.counted_bytes = bytes;
+        self.counted_buffers = buffers;
+        Some(change)
+    }
+
+    /// Frees all buffers.
+    pub(super) fn free_buffers(&mut self) {
+        self.input = Vec::new();
+        self.input_start = 0;
+        self.output = Vec::new();
+        self.output_start = 0;
+    }
+
+    /// Tells the census what the connection is doing, if that has changed.
+    pub(super) fn publish_state(&mut self) {
+        let state = if self.closing.is_some() {
+            "conn_closing"
+        } else if self.is_blocked() {
+            "conn_mwrite"
+        } else if self.watching {
+            "conn_watch"
+        } else {
+            self.session.state()
+        };
+        // The names are constants: the same place is the same name, and a turn that ends as the
+        // last one did touches nothing shared.
+        if !std::ptr::eq(state, self.state) {
+            self.state = state;
+            self.info.set_state(state);
+        }
+    }
+
+    /// Notes that the client has been heard.
+    pub(super) fn heard(&mut self, now_s: u32) {
+        if self.active_s != now_s {
+            self.active_s = now_s;
+            self.info.set_active(now_s);
+        }
+    }
+}
+
+/// Sends once. A short count is not tried again: asking the poll for room tells for sure.
+fn send_once(socket: &OwnedFd, bytes: &[u8]) -> (Sent, usize) {
+    loop {
+        return match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(count) if count == bytes.len() => (Sent::All, count),
+            Ok(count) => (Sent::Part, count),
+            Err(Errno::AGAIN) => (Sent::Part, 0),
+            Err(Errno::INTR) => continue,
+            Err(_) => (Sent::Broken, 0),
+        };
+    }
+}
+
+const _: () = {
+    // What an idle connection costs us: this, what others see of it with its two counts, and
+    // its place in the census.
+    let idle = size_of::<Connection>() + size_of::<Info>() + 2 * size_of::<usize>() + 32;
+    assert!(idle <= 512);
+};

@@ -1,0 +1,630 @@
+//! One worker: a thread, a poll, and the connections it was given.
+//!
+//! A turn reads a ready connection once into the worker's scratch buffer, lets its session answer
+//! every complete request in it, and sends all replies with one write. Nothing is allocated, no
+//! clock is read and nothing shared is written for a request. What is left of the input, or of
+//! the output when the client does not take it, moves to the connection; a connection with unsent
+//! output is not read. Work that a turn leaves over stands in a queue behind everybody else's.
+//!
+//! **Invariant:** a connection that has something to do without new events stands in the queue.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use super::Control;
+use super::census::Census;
+use super::connection::{Connection, Received, Sent};
+use super::gate::Gate;
+use super::mailbox::{Letter, Letters, Mailbox, Newcomer, ip_and_port};
+use super::udp::Datagrams;
+use crate::limits::{FLUSH_COUNT_MAX, READ_BUFFER_SIZE, SCRATCH_SIZE, WRITE_STALL_MAX_S};
+use crate::session::{CloseReason, Context, Next, Peer, Session, Shared};
+use crate::stats::Counters;
+use crate::time::Now;
+
+/// The poll's name for the mailbox.
+pub(super) const WAKE: Token = Token(usize::MAX);
+
+/// The poll's name for the first socket for datagrams; others count down from it.
+const DATAGRAMS: usize = usize::MAX - 1;
+
+/// Events taken from the poll at once.
+const EVENT_COUNT: usize = 1024;
+
+/// Output buffers above this size are given back after a turn.
+const OUTPUT_KEEP: usize = 256 << 10;
+
+/// What a worker shares with the other threads.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) census: Arc<Census>,
+    pub(super) control: Control,
+}
+
+impl Desk {
+    fn context(&self, now: Now) -> Context<'_> {
+        Context {
+            shared: &self.shared,
+            counters: &self.counters,
+            now,
+            worker: self.index,
+        }
+    }
+}
+
+/// One worker.
+pub(super) struct Worker {
+    desk: Desk,
+    poll: Poll,
+    letters: Letters,
+    now: Now,
+
+    connections: Slab<Connection>,
+    /// Who has something to do.
+    ready: VecDeque<usize>,
+    watchers: Vec<usize>,
+    datagrams: Vec<Datagrams>,
+    /// Connections with a partial request, and how many there may be; zero is no bound.
+    partial: u64,
+    partial_max: u64,
+    /// Connections that wait for their client to take output.
+    stalled: usize,
+
+    idle_timeout_s: u32,
+    swept_s: u32,
+    stopping: Option<Instant>,
+
+    scratch: Box<[u8]>,
+    output: Vec<u8>,
+}
+
+/// What is to be done with a connection after its turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    /// Wait for an event.
+    Wait,
+    /// Another turn, behind the others.
+    Again,
+    /// Close it.
+    Close(CloseReason),
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    ///
+    /// # Errors
+    ///
+    /// When a socket cannot be registered with the poll.
+    pub(super) fn new(
+        desk: Desk,
+        poll: Poll,
+        letters: Letters,
+        datagrams: Vec<Datagrams>,
+    ) -> io::Result<Self> {
+        for (index, socket) in datagrams.iter().enumerate() {
+            let token = Token(DATAGRAMS - index);
+            let descriptor = socket.descriptor();
+            let registry = poll.registry();
+            registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        let config = &desk.shared.config;
+        let workers = u64::try_from(config.workers.max(1)).unwrap_or(u64::MAX);
+        let partial_max = match config.read_buf_mem_limit {
+            0 => 0,
+            limit => (limit / workers / READ_BUFFER_SIZE).max(1),
+        };
+        let now = desk.shared.clock.now();
+        Ok(Self {
+            idle_timeout_s: config.idle_timeout_s,
+            swept_s: now.uptime_s,
+            desk,
+            poll,
+            letters,
+            now,
+            connections: Slab::new(),
+            ready: VecDeque::new(),
+            watchers: Vec::new(),
+            datagrams,
+            partial: 0,
+            partial_max,
+            stalled: 0,
+            stopping: None,
+            scratch: vec![0; SCRATCH_SIZE].into_boxed_slice(),
+            output: Vec::with_capacity(SCRATCH_SIZE),
+        })
+    }
+
+    /// Serves until told to stop.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENT_COUNT);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("worker {} cannot wait for events: {error}", self.desk.index);
+                self.desk.control.shutdown(false);
+                break;
+            }
+            self.now = self.desk.shared.clock.now();
+            for event in &events {
+                self.note(event);
+            }
+            self.serve_ready();
+            self.sweep();
+            if self.is_done() {
+                break;
+            }
+        }
+        self.close_all();
+    }
+
+    /// How long the poll may wait.
+    fn patience(&self) -> Option<Duration> {
+        if !self.ready.is_empty() || self.datagrams.iter().any(Datagrams::is_ready) {
+            return Some(Duration::ZERO);
+        }
+        if self.stopping.is_some() {
+            return Some(Duration::from_millis(20));
+        }
+        let watches_time =
+            self.stalled > 0 || (self.idle_timeout_s > 0 && !self.connections.is_empty());
+        watches_time.then_some(Duration::from_secs(1))
+    }
+
+    fn note(&mut self, event: &mio::event::Event) {
+        match event.token() {
+            WAKE => self.open_mailbox(),
+            Token(token) if token > DATAGRAMS - self.datagrams.len() => {
+                self.datagrams[DATAGRAMS - token].set_ready();
+            }
+            Token(key) => {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    // An error is found by reading, as an end is.
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        connection.readable = true;
+                    }
+                    if event.is_read_closed() || event.is_error() {
+                        connection.ended = true;
+                    }
+                    enqueue(&mut self.ready, connection, key);
+                }
+            }
+        }
+    }
+
+    fn open_mailbox(&mut self) {
+        self.desk.mailbox.seen();
+        while let Ok(letter) = self.letters.try_recv() {
+            match letter {
+                Letter::Adopt(newcomer) => self.adopt(newcomer),
+                Letter::Stop { until } => self.stopping = Some(until),
+            }
+        }
+        for &key in &self.watchers {
+            if let Some(connection) = self.connections.get_mut(key) {
+                enqueue(&mut self.ready, connection, key);
+            }
+        }
+    }
+
+    fn adopt(&mut self, newcomer: Newcomer) {
+        let Newcomer {
+            socket,
+            info,
+            dialect,
+        } = newcomer;
+        let peer = peer_of(&info, dialect);
+        let session = Session::new(&peer);
+        let connection = Connection::new(socket, session, info, self.now.uptime_s);
+        let descriptor = connection.descriptor();
+        let key = self.connections.insert(connection);
+        let counters = &self.desk.counters;
+        counters.curr_connections.add(1);
+        counters.total_connections.add(1);
+        let context = self.desk.context(self.now);
+        context.shared.hub.opened(&context, &peer);
+        log::debug!("connection {descriptor} opened by {}", peer.address);
+        let registry = self.poll.registry();
+        let registered =
+            registry.register(&mut SourceFd(&descriptor), Token(key), Interest::READABLE);
+        if let Err(error) = registered {
+            log::error!("cannot wait for events of connection {descriptor}: {error}");
+            self.close(key, CloseReason::Error);
+        }
+    }
+
+    /// Gives each one in the queue a turn; those who join it meanwhile wait for the next pass.
+    fn serve_ready(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(key) = self.ready.pop_front() else {
+                break;
+            };
+            self.turn(key);
+        }
+        self.desk.mailbox.set_current(-1);
+        for index in 0..self.datagrams.len() {
+            let context = self.desk.context(self.now);
+            self.datagrams[index].serve(&context, &mut self.scratch);
+        }
+    }
+
+    fn turn(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.queued = false;
+        self.desk.mailbox.set_current(connection.descriptor());
+        let held = connection.holds_input();
+        let context = self.desk.context(self.now);
+        let mut verdict = serve(&context, connection, &mut self.scratch, &mut self.output);
+        if self.output.capacity() > OUTPUT_KEEP {
+            self.output = Vec::with_capacity(SCRATCH_SIZE);
+        }
+        count_buffers(&self.desk.counters, connection);
+        match (held, connection.holds_input()) {
+            (false, true) => self.partial += 1,
+            (true, false) => self.partial -= 1,
+            (false, false) | (true, true) => {}
+        }
+        if self.partial_max != 0 && self.partial > self.partial_max && connection.holds_input() {
+            self.desk.counters.read_buf_oom.add(1);
+            verdict = Verdict::Close(CloseReason::Error);
+        }
+        if connection.watching && !self.watchers.contains(&key) {
+            self.watchers.push(key);
+            self.desk.mailbox.set_watchers(self.watchers.len());
+        }
+        if connection.is_blocked() != connection.awaits_write {
+            verdict = self.await_write(key).unwrap_or(verdict);
+        }
+        let connection = &mut self.connections[key];
+        match verdict {
+            Verdict::Close(reason) => return self.close(key, reason),
+            Verdict::Again => enqueue(&mut self.ready, connection, key),
+            Verdict::Wait if connection.readable && !connection.is_blocked() => {
+                enqueue(&mut self.ready, connection, key);
+            }
+            Verdict::Wait => {}
+        }
+        connection.publish_state();
+    }
+
+    /// Asks the poll for room to write, or no longer. Only blocked connections ask: a unix socket
+    /// would otherwise raise an event each time its client reads.
+    fn await_write(&mut self, key: usize) -> Option<Verdict> {
+        let connection = &mut self.connections[key];
+        connection.awaits_write = connection.is_blocked();
+        let interest = if connection.awaits_write {
+            self.stalled += 1;
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            self.stalled -= 1;
+            Interest::READABLE
+        };
+        let descriptor = connection.descriptor();
+        let registry = self.poll.registry();
+        match registry.reregister(&mut SourceFd(&descriptor), Token(key), interest) {
+            Ok(()) => None,
+            Err(error) => {
+                log::error!("cannot wait for events of connection {descriptor}: {error}");
+                Some(Verdict::Close(CloseReason::Error))
+            }
+        }
+    }
+
+    /// Once a second, closes those who have been silent or have not read for too long.
+    fn sweep(&mut self) {
+        let now_s = self.now.uptime_s;
+        if now_s == self.swept_s {
+            return;
+        }
+        self.swept_s = now_s;
+        if self.stalled == 0 && self.idle_timeout_s == 0 {
+            return;
+        }
+        let idle_timeout_s = self.idle_timeout_s;
+        let due: Vec<(usize, bool)> = self
+            .connections
+            .iter()
+            .filter_map(|(key, connection)| {
+                if connection.is_blocked() {
+                    let stalled_s = now_s.saturating_sub(connection.progress_s);
+                    return (stalled_s >= WRITE_STALL_MAX_S).then_some((key, true));
+                }
+                let idles = idle_timeout_s != 0
+                    && connection.info.peer.is_some()
+                    && !connection.watching
+                    && now_s.saturating_sub(connection.active_s) > idle_timeout_s;
+                idles.then_some((key, false))
+            })
+            .collect();
+        for (key, stalled) in due {
+            if stalled {
+                self.desk.counters.slow_client_closed.add(1);
+                self.close(key, CloseReason::Error);
+            } else {
+                self.desk.counters.idle_kicks.add(1);
+                self.close(key, CloseReason::IdleTimeout);
+            }
+        }
+    }
+
+    /// When stopping, closes everyone who has nothing coming; true when there is nobody left to
+    /// wait for.
+    fn is_done(&mut self) -> bool {
+        let Some(until) = self.stopping else {
+            return false;
+        };
+        let finished: Vec<usize> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| !connection.is_blocked() && !connection.resume)
+            .map(|(key, _)| key)
+            .collect();
+        for key in finished {
+            self.close(key, CloseReason::Shutdown);
+        }
+        self.connections.is_empty() || Instant::now() >= until
+    }
+
+    fn close_all(&mut self) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.close(key, CloseReason::Shutdown);
+        }
+        // Letters that nobody will read any more hold connections too.
+        while let Ok(letter) = self.letters.try_recv() {
+            if let Letter::Adopt(newcomer) = letter {
+                self.desk.census.leave(newcomer.info.descriptor);
+                self.desk.gate.release();
+            }
+        }
+    }
+
+    fn close(&mut self, key: usize, reason: CloseReason) {
+        let mut connection = self.connections.remove(key);
+        if connection.holds_input() {
+            self.partial -= 1;
+        }
+        connection.free_buffers();
+        count_buffers(&self.desk.counters, &mut connection);
+        if connection.awaits_write {
+            self.stalled -= 1;
+        }
+        if connection.watching {
+            self.watchers.retain(|&watcher| watcher != key);
+            self.desk.mailbox.set_watchers(self.watchers.len());
+        }
+        let context = self.desk.context(self.now);
+        connection.session.close(&context);
+        let peer = peer_of(&connection.info, crate::session::Dialect::Auto);
+        context.shared.hub.closed(&context, &peer, reason);
+        let descriptor = connection.descriptor();
+        log::debug!("connection {descriptor} closed: {}", reason.name());
+        if connection.readable {
+            // Closing over unread bytes would tear down the connection at once, and the last
+            // reply with it.
+            let _ = rustix::net::shutdown(&connection.socket, rustix::net::Shutdown::Write);
+            let _ = connection.receive(&mut self.scratch);
+        }
+        self.desk.census.leave(descriptor);
+        self.desk.counters.curr_connections.sub(1);
+        self.desk.mailbox.load_down();
+        // The descriptor must be free before the acceptor hears that there is room.
+        drop(connection);
+        self.desk.gate.release();
+    }
+}
+
+fn enqueue(ready: &mut VecDeque<usize>, connection: &mut Connection, key: usize) {
+    if !connection.queued {
+        connection.queued = true;
+        ready.push_back(key);
+    }
+}
+
+fn count_buffers(counters: &Counters, connection: &mut Connection) {
+    if let Some(change) = connection.change() {
+        let (before, after) = change.bytes;
+        counters.buffer_bytes.add(after);
+        counters.buffer_bytes.sub(before);
+        let (before, after) = change.buffers;
+        counters.buffers.add(after);
+        counters.buffers.sub(before);
+    }
+}
+
+fn peer_of(info: &super::census::Info, dialect: crate::session::Dialect) -> Peer {
+    let (address, port) = ip_and_port(info.peer);
+    Peer {
+        id: u64::try_from(info.descriptor).unwrap_or(0),
+        transport: if info.peer.is_some() { "tcp" } else { "local" },
+        address,
+        port,
+        dialect,
+    }
+}
+
+/// One turn of one connection.
+fn serve(
+    context: &Context<'_>,
+    connection: &mut Connection,
+    scratch: &mut [u8],
+    output: &mut Vec<u8>,
+) -> Verdict {
+    let now_s = context.now.uptime_s;
+    if connection.is_blocked() {
+        let (sent, count) = connection.send_waiting(now_s);
+        context.counters.bytes_written.add(count as u64);
+        match sent {
+            Sent::All => {}
+            Sent::Part => return Verdict::Wait,
+            Sent::Broken => return Verdict::Close(CloseReason::Error),
+        }
+    }
+    if let Some(reason) = connection.closing {
+        return Verdict::Close(reason);
+    }
+    if connection.watching {
+        return watch(context, connection, scratch, output);
+    }
+    if connection.resume {
+        connection.resume = false;
+        let (input, start) = connection.take_input();
+        let (consumed, verdict) = drive(context, connection, &input[start..], output);
+        connection.put_back_input(input, start + consumed);
+        return verdict;
+    }
+    if !connection.readable {
+        return Verdict::Wait;
+    }
+    let held = connection.input().len();
+    let Some(room) = scratch.get_mut(held..).filter(|room| !room.is_empty()) else {
+        // A session asks for no more than fits here.
+        log::error!("a request does not fit a worker's buffer");
+        return Verdict::Close(CloseReason::Error);
+    };
+    let count = match connection.receive(room) {
+        Received::Bytes(count) => count,
+        Received::Nothing => {
+            connection.readable = false;
+            return Verdict::Wait;
+        }
+        Received::End => return leave(connection, CloseReason::Normal),
+        Received::Broken => return leave(connection, CloseReason::Error),
+    };
+    // A short read has emptied the socket: the poll will tell when there is more. Only an end
+    // that has been told already would not be told again.
+    connection.readable = count == room.len() || connection.ended;
+    connection.heard(now_s);
+    context.counters.bytes_read.add(count as u64);
+    let filled = held + count;
+    if filled < connection.at_least {
+        connection.extend_input(&scratch[held..filled]);
+        return Verdict::Wait;
+    }
+    if held > 0 {
+        let (input, start) = connection.take_input();
+        scratch[..held].copy_from_slice(&input[start..]);
+    }
+    let (consumed, verdict) = drive(context, connection, &scratch[..filled], output);
+    connection.keep_input(&scratch[consumed..filled]);
+    verdict
+}
+
+/// The client has left: nothing more is to be read.
+fn leave(connection: &mut Connection, reason: CloseReason) -> Verdict {
+    connection.readable = false;
+    Verdict::Close(reason)
+}
+
+/// Lets the session answer what is in `input`. Returns the number of bytes that are done with.
+fn drive(
+    context: &Context<'_>,
+    connection: &mut Connection,
+    input: &[u8],
+    output: &mut Vec<u8>,
+) -> (usize, Verdict) {
+    let mut consumed = 0;
+    for _ in 0..FLUSH_COUNT_MAX {
+        output.clear();
+        let driven = connection
+            .session
+            .drive(context, &input[consumed..], output);
+        consumed += driven.consumed;
+        let mut sent = Sent::All;
+        if !output.is_empty() {
+            let count;
+            (sent, count) = connection.send(output, context.now.uptime_s);
+            context.counters.bytes_written.add(count as u64);
+        }
+        if sent == Sent::Broken {
+            return (consumed, Verdict::Close(CloseReason::Error));
+        }
+        match driven.next {
+            Next::Read { at_least } => {
+                connection.at_least = at_least;
+                return (consumed, Verdict::Wait);
+            }
+            Next::Flush if sent == Sent::All => {}
+            Next::Flush => {
+                connection.resume = true;
+                return (consumed, Verdict::Wait);
+            }
+            Next::Yield => {
+                context.counters.conn_yields.add(1);
+                connection.resume = true;
+                let blocked = sent == Sent::Part;
+                return (
+                    consumed,
+                    if blocked {
+                        Verdict::Wait
+                    } else {
+                        Verdict::Again
+                    },
+                );
+            }
+            Next::Watch => {
+                connection.watching = true;
+                return (consumed, Verdict::Again);
+            }
+            Next::Close | Next::Abort => {
+                let reason = match driven.next {
+                    Next::Abort => CloseReason::Error,
+                    _ => CloseReason::Normal,
+                };
+                if sent == Sent::All {
+                    return (consumed, Verdict::Close(reason));
+                }
+                connection.closing = Some(reason);
+                return (input.len(), Verdict::Wait);
+            }
+        }
+    }
+    connection.resume = true;
+    (consumed, Verdict::Again)
+}
+
+/// One turn of a watcher: sends what the hub has for it, and notices when it leaves. What it says
+/// is not heard any more.
+fn watch(
+    context: &Context<'_>,
+    connection: &mut Connection,
+    scratch: &mut [u8],
+    output: &mut Vec<u8>,
+) -> Verdict {
+    if connection.readable {
+        match connection.receive(scratch) {
+            Received::Bytes(count) => {
+                connection.readable = count == scratch.len() || connection.ended;
+            }
+            Received::Nothing => connection.readable = false,
+            Received::End => return leave(connection, CloseReason::Normal),
+            Received::Broken => return leave(connection, CloseReason::Error),
+        }
+    }
+    output.clear();
+    let id = u64::try_from(connection.descriptor()).unwrap_or(0);
+    context.shared.hub.take(id, output);
+    if output.is_empty() {
+        return Verdict::Wait;
+    }
+    let (sent, count) = connection.send(output, context.now.uptime_s);
+    context.counters.bytes_written.add(count as u64);
+    match sent {
+        Sent::All => Verdict::Again,
+        Sent::Part => Verdict::Wait,
+        Sent::Broken => Verdict::Close(CloseReason::Error),
+    }
+}
