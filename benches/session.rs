@@ -315,7 +315,7 @@ struct Nobody;
 impl Host for Nobody {
     fn shutdown(&self, _graceful: bool) {}
     fn set_verbosity(&self, _level: u8) {}
-    fn connections(&self, _see: &mut dyn FnMut(&str, &str)) {}
+    fn connections(&self, _now: larder::time::Now, _see: &mut dyn FnMut(&str, &str)) {}
     fn facts(&self) -> Facts {
         Facts::default()
     }
