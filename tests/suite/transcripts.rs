@@ -27,6 +27,14 @@ impl<'a> Socket<'a> {
         }
     }
 
+    /// To a larder whose clock stands still until the transcript moves it.
+    fn to_larder(server: &'a Server) -> Self {
+        let mut wire = Self::to(server, false);
+        let stopped = wire.advance(0);
+        assert!(stopped, "debugtime is there when the environment says so");
+        wire
+    }
+
     fn client(&mut self, name: char) -> &mut Client {
         let server = self.server;
         self.clients.entry(name).or_insert_with(|| server.connect())
@@ -85,7 +93,7 @@ fn run_all(run: impl Fn(&Transcript) -> Result<(), String>) {
 fn larder_answers_over_tcp_as_written() {
     run_all(|transcript| {
         let server = Server::start(&flags(transcript));
-        transcript.with_larder(&mut Socket::to(&server, false))
+        transcript.with_larder(&mut Socket::to_larder(&server))
     });
 }
 
@@ -96,7 +104,7 @@ fn larder_answers_a_whole_transcript_as_one_pipeline_over_tcp() {
             return Ok(());
         };
         let server = Server::start(&flags(transcript));
-        pipeline.with_larder(&mut Socket::to(&server, false))
+        pipeline.with_larder(&mut Socket::to_larder(&server))
     });
 }
 
@@ -109,8 +117,12 @@ fn memcached_answers_as_written() {
     let version = server_version(&server);
     run_all(|transcript| match transcript.oracle {
         Some(since) if since <= version => {
-            let server = Server::memcached(&flags(transcript)).expect("memcached again");
-            transcript.with_memcached(version, &mut Socket::to(&server, true))
+            // Its clock cannot be stopped, and a second may begin while TTLs are compared.
+            let attempt = || {
+                let server = Server::memcached(&flags(transcript)).expect("memcached again");
+                transcript.with_memcached(version, &mut Socket::to(&server, true))
+            };
+            attempt().or_else(|_| attempt()).or_else(|_| attempt())
         }
         _ => Ok(()),
     });
