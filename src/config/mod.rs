@@ -4,6 +4,13 @@
 //! them, and never changed afterwards. Where they come from (flags, environment, a file) and how
 //! they are written down (help, manual, `stats settings`) is decided by one table of rows.
 
+pub mod flags;
+pub mod parse;
+pub mod render;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
@@ -417,32 +424,4 @@ pub const fn log_level(verbosity: u8) -> LevelFilter {
 /// Cores this process may use: its affinity and its control group's quota count.
 pub fn usable_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_addresses_loopback_is_served() {
-        let config = Config::default();
-        let all: Vec<String> = config.tcp_listen().iter().map(Listen::to_string).collect();
-        assert_eq!(
-            all,
-            ["proto[auto]:127.0.0.1:11211", "proto[auto]:[::1]:11211"]
-        );
-        assert_eq!(config.udp_listen(), []);
-        assert!(!config.listen_is_explicit());
-    }
-
-    #[test]
-    fn an_ephemeral_port_is_zero_to_the_system_and_zero_is_off() {
-        let mut config = Config {
-            tcp_port: -1,
-            ..Config::default()
-        };
-        assert!(config.tcp_listen().iter().all(|l| l.port == Some(0)));
-        config.tcp_port = 0;
-        assert_eq!(config.tcp_listen(), []);
-    }
 }

@@ -1,0 +1,308 @@
+//! Settings of commands, threads and the process.
+
+use std::path::PathBuf;
+
+use super::{Group, Kind, ROW, Setting, Support, stat, stat_as};
+use crate::config::value::{expected, integer, kilobytes, show_yes, text, yes};
+
+pub(super) const ROWS: &[Setting] = &[
+    Setting {
+        name: "disable-flush-all",
+        short: Some('F'),
+        group: Group::Commands,
+        help: "Forbid `flush_all`.",
+        apply: |config, value| {
+            config.flush_enabled = !yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(!config.flush_enabled),
+        stat: stat_as("flush_enabled", |config| show_yes(config.flush_enabled)),
+        ..ROW
+    },
+    Setting {
+        name: "disable-dumping",
+        short: Some('X'),
+        group: Group::Commands,
+        help: "Forbid `stats cachedump`, `stats detail` and `lru_crawler metadump`.",
+        apply: |config, value| {
+            config.dump_enabled = !yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(!config.dump_enabled),
+        stat: stat_as("dump_enabled", |config| show_yes(config.dump_enabled)),
+        ..ROW
+    },
+    Setting {
+        name: "disable-watch",
+        short: Some('W'),
+        group: Group::Commands,
+        help: "Forbid `watch`.",
+        apply: |config, value| {
+            config.watch_enabled = !yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(!config.watch_enabled),
+        ..ROW
+    },
+    Setting {
+        name: "enable-shutdown",
+        short: Some('A'),
+        group: Group::Commands,
+        help: "Allow `shutdown`: any client may then stop the daemon.",
+        apply: |config, value| {
+            config.shutdown_command = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.shutdown_command),
+        stat: stat("shutdown_command"),
+        ..ROW
+    },
+    Setting {
+        name: "prefix-delimiter",
+        short: Some('D'),
+        kind: Kind::Value("CHARACTER"),
+        group: Group::Commands,
+        help: "Ends the prefix by which `stats detail` counts keys. To give it turns the \
+               counting on from the start.",
+        apply: |config, value| {
+            let &[character] = value.as_bytes() else {
+                return expected("one ASCII character");
+            };
+            if !character.is_ascii_graphic() {
+                return expected("one ASCII character that can be seen");
+            }
+            config.stat_prefix_delimiter = character;
+            config.stats_detail = true;
+            Ok(())
+        },
+        show: |config| char::from(config.stat_prefix_delimiter).to_string(),
+        stat: stat("stat_key_prefix"),
+        ..ROW
+    },
+    Setting {
+        name: "watcher-logbuf-size",
+        extended: Some("watcher_logbuf_size"),
+        kind: Kind::Value("KILOBYTES"),
+        group: Group::Commands,
+        help: "Log lines that may wait for one watcher; more are skipped and counted.",
+        apply: |config, value| {
+            config.watcher_logbuf_size = kilobytes(value)?;
+            Ok(())
+        },
+        show: |config| (config.watcher_logbuf_size >> 10).to_string(),
+        stat: stat_as("watcher_logbuf_size", |config| {
+            config.watcher_logbuf_size.to_string()
+        }),
+        ..ROW
+    },
+    Setting {
+        name: "worker-logbuf-size",
+        extended: Some("worker_logbuf_size"),
+        kind: Kind::Value("KILOBYTES"),
+        group: Group::Commands,
+        help: "Log lines that may wait in one worker for the watchers.",
+        apply: |config, value| {
+            config.worker_logbuf_size = kilobytes(value)?;
+            Ok(())
+        },
+        show: |config| (config.worker_logbuf_size >> 10).to_string(),
+        stat: stat_as("worker_logbuf_size", |config| {
+            config.worker_logbuf_size.to_string()
+        }),
+        ..ROW
+    },
+    Setting {
+        name: "debug-commands",
+        kind: Kind::Environment("LARDER_DEBUG_COMMANDS"),
+        group: Group::Commands,
+        help: "Let clients move the clock (`debugtime`). For tests only.",
+        apply: |config, value| {
+            config.debug_commands = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.debug_commands),
+        ..ROW
+    },
+    Setting {
+        name: "auth-file",
+        short: Some('Y'),
+        kind: Kind::Value("FILE"),
+        group: Group::Commands,
+        help: "Users and passwords of the text protocol.",
+        apply: |config, value| {
+            config.auth_file = Some(PathBuf::from(text(value)?));
+            Ok(())
+        },
+        show: |config| path(config.auth_file.as_ref()),
+        stat: stat_as("auth_enabled_ascii", |config| {
+            config
+                .auth_file
+                .as_ref()
+                .map_or_else(|| "no".to_owned(), |path| path.display().to_string())
+        }),
+        support: Support::Refused(
+            "This version of larderd has no login; it will not start as if it had one.",
+        ),
+        ..ROW
+    },
+    Setting {
+        name: "enable-sasl",
+        short: Some('S'),
+        group: Group::Commands,
+        help: "Login over the binary protocol.",
+        apply: |config, value| {
+            config.sasl = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.sasl),
+        stat: stat("auth_enabled_sasl"),
+        support: Support::Refused(
+            "This version of larderd has no login; it will not start as if it had one.",
+        ),
+        ..ROW
+    },
+    Setting {
+        name: "threads",
+        short: Some('t'),
+        kind: Kind::Value("COUNT"),
+        group: Group::Process,
+        help: "Worker threads.",
+        apply: |config, value| {
+            let workers: u16 = integer(value, 1..=1024)?;
+            config.workers = usize::from(workers);
+            Ok(())
+        },
+        show: |config| config.workers.to_string(),
+        default: Some("one for each core it may use"),
+        stat: stat("num_threads"),
+        ..ROW
+    },
+    Setting {
+        name: "verbose",
+        short: Some('v'),
+        kind: Kind::Count,
+        group: Group::Process,
+        help: "Log more to standard error: -v what the daemon does, -vv connections too, -vvv \
+               everything. In the environment and the file a number.",
+        apply: |config, value| {
+            config.verbosity = integer(value, 0..=u8::MAX)?;
+            Ok(())
+        },
+        show: |config| config.verbosity.to_string(),
+        reload: true,
+        stat: stat("verbosity"),
+        ..ROW
+    },
+    Setting {
+        name: "daemon",
+        short: Some('d'),
+        group: Group::Process,
+        help: "Run in the background. The command returns when clients can connect, or with \
+               the reason why they cannot. Ignored in the file.",
+        apply: |config, value| {
+            config.daemonize = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.daemonize),
+        ..ROW
+    },
+    Setting {
+        name: "pidfile",
+        short: Some('P'),
+        kind: Kind::Value("FILE"),
+        group: Group::Process,
+        help: "File to write the process id to; removed at a clean stop.",
+        apply: |config, value| {
+            config.pid_file = Some(PathBuf::from(text(value)?));
+            Ok(())
+        },
+        show: |config| path(config.pid_file.as_ref()),
+        ..ROW
+    },
+    Setting {
+        name: "user",
+        short: Some('u'),
+        kind: Kind::Value("NAME"),
+        group: Group::Process,
+        help: "Whom to become. Root must say, even to stay root.",
+        apply: |config, value| {
+            config.user = Some(text(value)?.to_owned());
+            Ok(())
+        },
+        show: |config| config.user.clone().unwrap_or_default(),
+        ..ROW
+    },
+    Setting {
+        name: "lock-memory",
+        short: Some('k'),
+        group: Group::Process,
+        help: "Keep all memory resident.",
+        apply: |config, value| {
+            config.lock_memory = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.lock_memory),
+        ..ROW
+    },
+    Setting {
+        name: "enable-coredumps",
+        short: Some('r'),
+        group: Group::Process,
+        help: "Raise the limit on core files as far as it goes.",
+        apply: |config, value| {
+            config.core_dumps = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.core_dumps),
+        ..ROW
+    },
+    Setting {
+        name: "drop-privileges",
+        extended: Some("drop_privileges"),
+        kind: Kind::Toggle,
+        group: Group::Process,
+        help: "Give up system calls that serving does not need.",
+        apply: |config, value| {
+            config.drop_privileges = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.drop_privileges),
+        stat: stat("drop_privileges"),
+        support: Support::Refused(
+            "This version of larderd has no filter on system calls; use the service manager's.",
+        ),
+        ..ROW
+    },
+    Setting {
+        name: "relaxed-privileges",
+        extended: Some("relaxed_privileges"),
+        kind: Kind::Toggle,
+        group: Group::Compatibility,
+        help: "memcached's tests ask for it.",
+        support: Support::NoEffect,
+        ..ROW
+    },
+    Setting {
+        name: "inline-ascii-resp",
+        extended: Some("inline_ascii_resp"),
+        kind: Kind::Toggle,
+        group: Group::Compatibility,
+        help: "Nothing depends on it in memcached either.",
+        stat: stat_as("inline_ascii_response", |_| "no".to_owned()),
+        support: Support::NoEffect,
+        ..ROW
+    },
+    Setting {
+        name: "resp-obj-mem-limit",
+        extended: Some("resp_obj_mem_limit"),
+        kind: Kind::Optional("MEGABYTES", "0"),
+        group: Group::Compatibility,
+        help: "Long replaced by read_buf_mem_limit.",
+        support: Support::NoEffect,
+        ..ROW
+    },
+];
+
+fn path(path: Option<&PathBuf>) -> String {
+    path.map_or_else(String::new, |path| path.display().to_string())
+}
