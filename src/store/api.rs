@@ -381,6 +381,7 @@ pub struct ItemInfo<'a> {
 pub struct DumpCursor {
     pub(super) shard: u32,
     pub(super) bucket: u32,
+    pub(super) bits: u32,
 }
 
 /// Counters and gauges of the whole store.

@@ -1,106 +1,136 @@
 //! Memory: the items, and which of them stay.
 //!
 //! Pure: no socket, no thread, no clock. Knows keys, bytes, flags, cas and expiry; no wire words.
+//!
+//! ```text
+//!   Store      hash -> shard -> lock                         this file, the only one that locks
+//!    Shard     one part of the keyspace, sequential code     shard/
+//!     Index    tags and handles in lines of 64 bytes         index.rs
+//!     Queues   hot, warm, cold, temporary                    lru.rs
+//!     Slabs    pages cut into chunks                         slab.rs, classes.rs
+//!     item     what is written in a chunk                    item.rs
+//!   Pool       pages that no shard has                       pool.rs
+//!   Arena      the bytes                                     arena.rs
+//! ```
 
 mod api;
+mod arena;
+mod classes;
+mod index;
+mod item;
+mod lru;
+#[cfg(any(test, fuzzing))]
+pub mod model;
+mod pool;
+mod shard;
+mod slab;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
+mod upkeep;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use ahash::RandomState;
+use parking_lot::Mutex;
 
 pub use api::*;
+pub use shard::{Fetched, Hit};
 
-use crate::time::{Expiry, Now};
+use crate::time::Now;
+use arena::{Arena, Geometry};
+use classes::Classes;
+use index::Root;
+use pool::Pool;
+use shard::{Common, Shard, Short};
+use upkeep::Upkeep;
+
+/// Memory that one shard should have at least, in bytes: enough pages for many cuts.
+const SHARD_MEMORY_MIN: u64 = 16 << 20;
+
+/// Shards for each worker: enough that two workers seldom meet.
+const SHARDS_PER_WORKER: usize = 16;
+
+/// Address space reserved at least, in bytes, so that the limit can be raised later.
+const RESERVE_MIN: u64 = 4 << 30;
+
+/// Attempts to find memory in other shards before a request is refused.
+const SHORT_ATTEMPTS_MAX: usize = 8;
+
+/// A shard, on a cache line of its own.
+#[repr(align(128))]
+struct Place {
+    shard: Mutex<Shard>,
+    root: Arc<Root>,
+}
 
 /// The keyspace, cut into shards that are locked one at a time.
-#[derive(Debug)]
-pub struct Store {}
+///
+/// Lock order: a shard, then the page pool. No path holds two shard locks.
+pub struct Store {
+    // Fixed at the start.
+    places: Box<[Place]>,
+    common: Arc<Common>,
+    item_size_max: u32,
 
-/// A found item, seen under its shard's lock.
-#[derive(Debug)]
-pub struct Hit<'s> {
-    _s: &'s (),
+    // Settings that change while running. Shards have copies.
+    settings: Mutex<Settings>,
+    memory_limit: AtomicU64,
+    crawler: AtomicBool,
+
+    // Where the things that happen by themselves stand.
+    upkeep: Mutex<Upkeep>,
 }
 
-/// What a fetch found.
-#[derive(Debug)]
-pub enum Fetched<'s> {
-    /// The item.
-    Hit(Hit<'s>),
-    /// Nothing, and why.
-    Miss(Miss),
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    lru: LruConfig,
+    balance: BalanceConfig,
 }
 
-impl Hit<'_> {
-    /// The key, raw bytes.
-    pub fn key(&self) -> &[u8] {
-        unimplemented!()
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("shards", &self.places.len())
+            .finish_non_exhaustive()
     }
-    /// Whether the key came as base64.
-    pub fn binary_key(&self) -> bool {
-        unimplemented!()
+}
+
+/// How a store of this size is cut: bytes of a page and of a grain, as powers of two.
+fn geometry(memory_limit: u64) -> Geometry {
+    let page_shift = match memory_limit >> 30 {
+        0..=4 => 16,
+        5..=31 => 18,
+        _ => 20,
+    };
+    // The finest grain whose handles reach four times the limit, or at least the limit.
+    let mut grain_shift = 2;
+    while (memory_limit >> grain_shift) >= 1 << 31 {
+        grain_shift += 1;
     }
-    /// Bytes of the value.
-    pub fn value_size(&self) -> u32 {
-        unimplemented!()
+    let reach = (1 << 32) << grain_shift;
+    let reserve = (memory_limit * 4).max(RESERVE_MIN).min(reach);
+    Geometry {
+        page_shift,
+        grain_shift,
+        page_count: u32::try_from(reserve >> page_shift).unwrap_or(u32::MAX),
     }
-    /// The value, if it lies in one piece and is short enough to copy at once (at most
-    /// `limits::COPY_SIZE_MAX`).
-    pub fn inline_value(&self) -> Option<&[u8]> {
-        unimplemented!()
-    }
-    /// Appends the whole value to `out`. For values of at most `limits::COPY_SIZE_MAX` bytes;
-    /// pin longer ones.
-    pub fn copy_value(&self, _out: &mut Vec<u8>) {
-        unimplemented!()
-    }
-    /// Keeps the value as it is now, to be read in pieces after the lock is gone.
-    pub fn pin(&mut self) -> Pin {
-        unimplemented!()
-    }
-    /// Client flags.
-    pub fn client_flags(&self) -> u32 {
-        unimplemented!()
-    }
-    /// The cas; zero when cas is off.
-    pub fn cas(&self) -> u64 {
-        unimplemented!()
-    }
-    /// When it dies, after any touch of this fetch.
-    pub fn expiry(&self) -> Expiry {
-        unimplemented!()
-    }
-    /// When it would have died before any touch of this fetch.
-    pub fn expiry_before(&self) -> Expiry {
-        unimplemented!()
-    }
-    /// Whether it had been fetched before this fetch.
-    pub fn fetched_before(&self) -> bool {
-        unimplemented!()
-    }
-    /// Seconds since the access before this one.
-    pub fn idle_before_s(&self) -> u32 {
-        unimplemented!()
-    }
-    /// This fetch made the item (`N`).
-    pub fn created(&self) -> bool {
-        unimplemented!()
-    }
-    /// This client has been chosen to recache the item (`W`).
-    pub fn won(&self) -> bool {
-        unimplemented!()
-    }
-    /// The item has been marked stale (`X`).
-    pub fn stale(&self) -> bool {
-        unimplemented!()
-    }
-    /// Another client has been chosen already (`Z`).
-    pub fn token_sent(&self) -> bool {
-        unimplemented!()
-    }
-    /// Slab class on the wire's scale.
-    pub fn class(&self) -> u8 {
-        unimplemented!()
-    }
-    /// Logical size in bytes.
-    pub fn size(&self) -> u32 {
-        unimplemented!()
+}
+
+fn shard_count(memory_limit: u64, workers: usize) -> usize {
+    let by_memory = usize::try_from(memory_limit / SHARD_MEMORY_MIN).unwrap_or(usize::MAX);
+    let wanted = by_memory.clamp(1, workers.max(1) * SHARDS_PER_WORKER);
+    // The power of two below, so that no shard has less than its minimum.
+    1 << wanted.ilog2()
+}
+
+/// Ratio of neighbouring chunk sizes: the more pages a shard has, the finer.
+fn cut_growth(pages_per_shard: u64) -> f64 {
+    match pages_per_shard {
+        0..128 => 4.0,
+        128..512 => 1.12,
+        _ => 1.06,
     }
 }
 
@@ -109,91 +139,283 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the address space cannot be had.
-    pub fn new(_config: &StoreConfig) -> std::io::Result<Self> {
-        unimplemented!()
+    /// When the address space cannot be had, or the limit leaves no page to a shard.
+    pub fn new(config: &StoreConfig) -> io::Result<Self> {
+        let mut geometry = geometry(config.memory_limit);
+        let page_size = 1_u64 << geometry.page_shift;
+        let limit_pages = (config.memory_limit >> geometry.page_shift).max(4);
+        let arena = loop {
+            match Arena::reserve(
+                geometry,
+                config.memory_limit >= 64 << 20 || config.preallocate,
+            ) {
+                Ok(arena) => break Arc::new(arena),
+                // A system that limits address space gets along with less to spare.
+                Err(_) if u64::from(geometry.page_count) / 2 > limit_pages => {
+                    geometry.page_count /= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let shards = shard_count(config.memory_limit, config.workers);
+        let growth = cut_growth(limit_pages / shards as u64);
+        let limit = u32::try_from(limit_pages).unwrap_or(u32::MAX);
+        let seed = config.hash_seed;
+        let common = Arc::new(Common {
+            classes: Classes::new(
+                config,
+                usize::try_from(page_size).unwrap_or(usize::MAX),
+                1 << geometry.grain_shift,
+                growth,
+            ),
+            pool: Pool::new(Arc::clone(&arena), limit),
+            hasher: seed.map_or_else(RandomState::new, |seed| {
+                RandomState::with_seed(usize::try_from(seed).unwrap_or(0))
+            }),
+            evict: config.evict,
+            record: AtomicBool::new(false),
+        });
+        if config.preallocate {
+            common.pool.warm_up(limit);
+        }
+        let count = u16::try_from(shards).unwrap_or(u16::MAX);
+        let places: Option<Box<[Place]>> = arena::leases(&arena, count)
+            .into_iter()
+            .zip(0..)
+            .map(|(lease, number)| {
+                let shard = Shard::new(number, &common, lease, config.lru, config.balance)?;
+                Some(Place {
+                    root: shard.root(),
+                    shard: Mutex::new(shard),
+                })
+            })
+            .collect();
+        let places = places.ok_or_else(|| io::Error::other("too little memory for the index"))?;
+        Ok(Self {
+            places,
+            common,
+            item_size_max: config.item_size_max,
+            settings: Mutex::new(Settings {
+                lru: config.lru,
+                balance: config.balance,
+            }),
+            memory_limit: AtomicU64::new(config.memory_limit),
+            crawler: AtomicBool::new(config.crawler),
+            upkeep: Mutex::new(Upkeep::default()),
+        })
     }
+
+    #[inline]
+    fn place_number(&self, hash: KeyHash) -> usize {
+        // The top bits choose the shard; the index uses the low 40.
+        (hash.0 >> 48) as usize & (self.places.len() - 1)
+    }
+
+    #[inline]
+    fn place(&self, hash: KeyHash) -> &Place {
+        &self.places[self.place_number(hash)]
+    }
+
     /// Hashes a key. Do it once and carry the result.
-    pub fn hash(&self, _key: &[u8]) -> KeyHash {
-        unimplemented!()
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> KeyHash {
+        KeyHash(self.common.hash(key))
     }
+
     /// Asks the processor to fetch the index line of this hash. Takes no lock; a hint only.
-    pub fn prefetch_index(&self, _hash: KeyHash) {
-        unimplemented!()
+    #[inline]
+    pub fn prefetch_index(&self, hash: KeyHash) {
+        self.place(hash).root.prefetch_line(hash.0);
     }
+
     /// Asks the processor to fetch the item of this hash. Do it some keys after
     /// [`Self::prefetch_index`]. Takes no lock; a hint only.
-    pub fn prefetch_item(&self, _hash: KeyHash) {
-        unimplemented!()
+    #[inline]
+    pub fn prefetch_item(&self, hash: KeyHash) {
+        self.place(hash).root.prefetch_items(hash.0);
     }
+
     /// Finds an item and shows it to `see` under the shard's lock. `see` must be short and must
     /// not call the store.
+    #[inline]
     pub fn fetch<R>(
         &self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _now: Now,
-        _how: &Fetch,
-        _see: impl FnOnce(Fetched<'_>) -> R,
+        key: &[u8],
+        hash: KeyHash,
+        now: Now,
+        how: &Fetch,
+        see: impl FnOnce(Fetched<'_>) -> R,
     ) -> R {
-        unimplemented!()
+        let mut shard = self.place(hash).shard.lock();
+        see(shard.fetch(key, hash.0, now, how))
     }
+
     /// As [`Self::fetch`], leaving no trace: no hit mark, no queue move, no count.
     pub fn peek<R>(
         &self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _now: Now,
-        _see: impl FnOnce(Option<ItemInfo<'_>>) -> R,
+        key: &[u8],
+        hash: KeyHash,
+        now: Now,
+        see: impl FnOnce(Option<ItemInfo<'_>>) -> R,
     ) -> R {
-        unimplemented!()
+        let mut shard = self.place(hash).shard.lock();
+        shard.peek(key, hash.0, now, see)
     }
+
+    /// Runs a step that may find its shard short of memory, and takes pages from other shards
+    /// for it. No two shards are locked at once: the page goes through the pool.
+    fn with_memory<R>(
+        &self,
+        number: usize,
+        now: Now,
+        mut step: impl FnMut(&mut Shard) -> Result<R, Short>,
+    ) -> Result<R, Short> {
+        for _ in 0..SHORT_ATTEMPTS_MAX {
+            if let Ok(result) = step(&mut self.places[number].shard.lock()) {
+                return Ok(result);
+            }
+            if !self.common.evict || !self.take_page_elsewhere(number, now) {
+                break;
+            }
+        }
+        step(&mut self.places[number].shard.lock())
+    }
+
+    fn take_page_elsewhere(&self, number: usize, now: Now) -> bool {
+        (1..self.places.len()).any(|step| {
+            let other = (number + step) & (self.places.len() - 1);
+            self.places[other].shard.lock().yield_page(now)
+        })
+    }
+
     /// Stores `value`. Takes one shard lock and copies once.
-    pub fn put(&self, _put: &Put<'_>, _value: &[u8], _now: Now) -> PutReply {
-        unimplemented!()
+    #[inline]
+    pub fn put(&self, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
+        let number = self.place_number(put.hash);
+        if let Ok(reply) = self.places[number].shard.lock().put(put, value, now) {
+            return reply;
+        }
+        self.put_short(number, put, value, now)
     }
+
+    #[cold]
+    fn put_short(&self, number: usize, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
+        let value_size = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        self.with_memory(number, now, |shard| shard.put(put, value, now))
+            .unwrap_or_else(|Short| {
+                self.put_failed(number, put, value_size, PutStatus::NoMemory, now)
+            })
+    }
+
+    fn put_failed(
+        &self,
+        number: usize,
+        put: &Put<'_>,
+        value_size: u32,
+        status: PutStatus,
+        now: Now,
+    ) -> PutReply {
+        let mut shard = self.places[number].shard.lock();
+        shard.put_failed(put, value_size, status, now)
+    }
+
     /// Begins to store a value of `size` bytes that comes in pieces.
     ///
     /// # Errors
     ///
     /// [`PutStatus::TooLarge`] or [`PutStatus::NoMemory`], with the consequences of a failed put.
-    pub fn begin_upload(&self, _put: &Put<'_>, _size: u32, _now: Now) -> Result<Upload, PutStatus> {
-        unimplemented!()
+    pub fn begin_upload(&self, put: &Put<'_>, size: u32, now: Now) -> Result<Upload, PutStatus> {
+        let number = self.place_number(put.hash);
+        let classes = &self.common.classes;
+        let logical = item::logical_size(put.key.len(), size, put.client_flags, classes.has_cas());
+        if logical > u64::from(self.item_size_max) {
+            let status = PutStatus::TooLarge;
+            return Err(self.put_failed(number, put, size, status, now).status);
+        }
+        match self.with_memory(number, now, |shard| shard.begin_upload(put, size, now)) {
+            Ok(id) => Ok(Upload {
+                shard: u32::try_from(number).unwrap_or(u32::MAX),
+                id: u32::try_from(id).unwrap_or(u32::MAX),
+            }),
+            Err(Short) => {
+                let status = PutStatus::NoMemory;
+                Err(self.put_failed(number, put, size, status, now).status)
+            }
+        }
     }
+
     /// Adds bytes to an upload; never more than announced.
     ///
     /// # Errors
     ///
-    /// [`PutStatus::NoMemory`]: the upload has been aborted inside; drop it by
-    /// [`Self::abort_upload`] all the same.
+    /// [`PutStatus::NoMemory`]: give the upload to [`Self::abort_upload`] and forget the rest.
     pub fn fill_upload(
         &self,
-        _upload: &mut Upload,
-        _bytes: &[u8],
-        _now: Now,
+        upload: &mut Upload,
+        bytes: &[u8],
+        now: Now,
     ) -> Result<(), PutStatus> {
-        unimplemented!()
+        let (number, id) = (upload.shard as usize, upload.id as usize);
+        let mut rest = bytes;
+        let filled = self.with_memory(number, now, |shard| {
+            match shard.fill_upload(id, rest, now) {
+                Ok(_) => Ok(()),
+                Err((taken, short)) => {
+                    rest = &rest[taken..];
+                    Err(short)
+                }
+            }
+        });
+        if filled.is_err() {
+            self.places[number].shard.lock().fail_upload(id, now);
+            return Err(PutStatus::NoMemory);
+        }
+        Ok(())
     }
+
     /// Stores what has been uploaded, under the key and conditions given at its beginning.
-    pub fn finish_upload(&self, _upload: Upload, _now: Now) -> PutReply {
-        unimplemented!()
+    pub fn finish_upload(&self, upload: Upload, now: Now) -> PutReply {
+        let (number, id) = (upload.shard as usize, upload.id as usize);
+        self.with_memory(number, now, |shard| shard.finish_upload(id, now))
+            .unwrap_or_else(|Short| {
+                let mut shard = self.places[number].shard.lock();
+                shard.fail_upload(id, now);
+                shard.abort_upload(id);
+                PutReply {
+                    status: PutStatus::NoMemory,
+                    cas: 0,
+                    value_size: 0,
+                    class: 0,
+                }
+            })
     }
+
     /// Forgets an upload and frees its memory.
-    pub fn abort_upload(&self, _upload: Upload) {
-        unimplemented!()
+    pub fn abort_upload(&self, upload: Upload) {
+        let mut shard = self.places[upload.shard as usize].shard.lock();
+        shard.abort_upload(upload.id as usize);
     }
+
     /// Appends up to `max` bytes of a pinned value to `out` and advances the pin.
-    pub fn read_pin(&self, _pin: &mut Pin, _max: usize, _out: &mut Vec<u8>) {
-        unimplemented!()
+    pub fn read_pin(&self, pin: &mut Pin, max: usize, out: &mut Vec<u8>) {
+        out.reserve(max.min(pin.remaining as usize));
+        let mut shard = self.places[pin.shard as usize].shard.lock();
+        pin.remaining = shard.read_pin(pin.id as usize, pin.remaining, max, out);
     }
+
     /// Gives a pinned value back.
-    pub fn unpin(&self, _pin: Pin) {
-        unimplemented!()
+    pub fn unpin(&self, pin: Pin) {
+        let mut shard = self.places[pin.shard as usize].shard.lock();
+        shard.unpin(pin.id as usize);
     }
+
     /// Deletes an item, empties it, or marks it stale.
-    pub fn delete(&self, _delete: &Delete<'_>, _now: Now) -> DeleteStatus {
-        unimplemented!()
+    pub fn delete(&self, delete: &Delete<'_>, now: Now) -> DeleteStatus {
+        let number = self.place_number(delete.hash);
+        self.with_memory(number, now, |shard| shard.delete(delete, now))
+            .unwrap_or(DeleteStatus::NoMemory)
     }
+
     /// Counts a decimal number up or down in place.
     ///
     /// # Errors
@@ -201,105 +423,188 @@ impl Store {
     /// See [`ArithmeticError`].
     pub fn arithmetic(
         &self,
-        _request: &Arithmetic<'_>,
-        _now: Now,
+        request: &Arithmetic<'_>,
+        now: Now,
     ) -> Result<Counted, ArithmeticError> {
-        unimplemented!()
+        let number = self.place_number(request.hash);
+        self.with_memory(number, now, |shard| shard.arithmetic(request, now))
+            .unwrap_or(Err(ArithmeticError::NoMemory))
     }
+
     /// Kills every item stored before now, or before the given second of uptime once it comes.
     /// A later flush replaces one that waits.
-    pub fn flush(&self, _at_uptime_s: Option<u32>, _now: Now) {
-        unimplemented!()
+    pub fn flush(&self, at_uptime_s: Option<u32>, now: Now) {
+        for place in &self.places {
+            place.shard.lock().flush(at_uptime_s, now);
+        }
     }
-    /// Shows up to `budget` items of the chosen classes (bit n is class n). Returns true when
-    /// all have been shown.
+
+    /// Shows some items of the chosen classes (bit n is class n): about `budget` of them. Returns
+    /// true when all have been shown.
     pub fn dump(
         &self,
-        _cursor: &mut DumpCursor,
-        _classes: u64,
-        _now: Now,
-        _budget: usize,
-        _see: &mut dyn FnMut(&ItemInfo<'_>),
+        cursor: &mut DumpCursor,
+        classes: u64,
+        now: Now,
+        budget: usize,
+        see: &mut dyn FnMut(&ItemInfo<'_>),
     ) -> bool {
-        unimplemented!()
+        let mut shown = 0;
+        while let Some(place) = self.places.get(cursor.shard as usize) {
+            let mut shard = place.shard.lock();
+            if cursor.bucket == 0 {
+                // Buckets may be split while the listing goes on; the low bits that there are
+                // now select the same items whatever happens.
+                cursor.bits = shard.dump_bits();
+            }
+            while cursor.bucket >> cursor.bits == 0 {
+                if shown >= budget {
+                    return false;
+                }
+                shard.dump(cursor.bucket, cursor.bits, classes, now, &mut |info| {
+                    shown += 1;
+                    see(info);
+                });
+                // Empty buckets cost time too.
+                shown += 1;
+                cursor.bucket += 1;
+            }
+            cursor.shard += 1;
+            cursor.bucket = 0;
+        }
+        true
     }
+
     /// Shows items of one class's COLD queue, newest first, until `see` returns false.
-    pub fn cachedump(&self, _class: u8, _now: Now, _see: &mut dyn FnMut(&ItemInfo<'_>) -> bool) {
-        unimplemented!()
+    pub fn cachedump(&self, class: u8, now: Now, see: &mut dyn FnMut(&ItemInfo<'_>) -> bool) {
+        for place in &self.places {
+            if !place.shard.lock().cachedump(class, now, see) {
+                return;
+            }
+        }
     }
+
     /// Changes the memory limit, in bytes. Returns false if it is more than was reserved.
-    pub fn set_memory_limit(&self, _bytes: u64) -> bool {
-        unimplemented!()
+    /// Upkeep frees what is over a lower limit and returns it to the system.
+    pub fn set_memory_limit(&self, bytes: u64) -> bool {
+        if !self.common.pool.set_limit_bytes(bytes) {
+            return false;
+        }
+        self.memory_limit.store(bytes, Ordering::Relaxed);
+        true
     }
+
+    /// The memory limit in force, in bytes.
+    pub fn memory_limit(&self) -> u64 {
+        self.memory_limit.load(Ordering::Relaxed)
+    }
+
     /// Sets queue shares and ages.
-    pub fn set_lru(&self, _lru: LruConfig) {
-        unimplemented!()
+    pub fn set_lru(&self, lru: LruConfig) {
+        self.settings.lock().lru = lru;
+        for place in &self.places {
+            place.shard.lock().set_lru(lru);
+        }
     }
+
     /// Queue shares and ages in force.
     pub fn lru(&self) -> LruConfig {
-        unimplemented!()
+        self.settings.lock().lru
     }
+
     /// Sets how pages are balanced.
-    pub fn set_balance(&self, _balance: BalanceConfig) {
-        unimplemented!()
+    pub fn set_balance(&self, balance: BalanceConfig) {
+        self.settings.lock().balance = balance;
+        for place in &self.places {
+            place.shard.lock().set_balance(balance);
+        }
     }
+
     /// Page balancing in force.
     pub fn balance(&self) -> BalanceConfig {
-        unimplemented!()
+        self.settings.lock().balance
     }
-    /// Turns the background sweep on or off.
-    pub fn set_crawler(&self, _enabled: bool) {
-        unimplemented!()
-    }
-    /// Whether the background sweep is on.
-    pub fn crawler(&self) -> bool {
-        unimplemented!()
-    }
-    /// Sweeps these classes (bit n is class n) as soon as possible. False when a sweep that was
-    /// asked for is still running.
-    pub fn crawl(&self, _classes: u64) -> bool {
-        unimplemented!()
-    }
-    /// Moves a page from class to class: `src` -1 is any, `dst` 0 is the free pool.
-    pub fn reassign(&self, _src: i32, _dst: i32) -> Reassign {
-        unimplemented!()
-    }
+
     /// The largest class id in use on the wire.
     pub fn class_max(&self) -> u8 {
-        unimplemented!()
+        self.common.classes.max()
     }
+
     /// Slab class that memcached would use for a value of this size.
-    pub fn class_of(&self, _key_size: usize, _value_size: u32, _client_flags: u32) -> u8 {
-        unimplemented!()
+    pub fn class_of(&self, key_size: usize, value_size: u32, client_flags: u32) -> u8 {
+        self.common
+            .classes
+            .class_of_item(key_size, value_size, client_flags)
     }
+
     /// Counters and gauges of the whole store. Locks each shard in turn.
     pub fn totals(&self) -> StoreTotals {
-        unimplemented!()
+        let mut totals = StoreTotals::default();
+        let mut buckets = 0;
+        for place in &self.places {
+            let shard = place.shard.lock();
+            shard.add_totals(&mut totals);
+            buckets += shard.buckets();
+        }
+        let pool = self.common.pool.state();
+        totals.page_size = self.common.pool.page_size();
+        totals.free_pages = u64::from(pool.warm);
+        totals.malloced_bytes = (u64::from(pool.lent) + u64::from(pool.warm)) * totals.page_size;
+        totals.memory_limit = self.memory_limit();
+        totals.index_power = buckets.max(1).ilog2();
+        let upkeep = self.upkeep.lock();
+        totals.crawler_running = upkeep.crawling();
+        totals.crawler_starts = upkeep.crawler_starts();
+        totals.reassign_running = upkeep.reassigning();
+        totals
     }
+
     /// Counters and gauges by class; index is the class id.
-    pub fn class_stats(&self, _now: Now) -> Vec<ClassStats> {
-        unimplemented!()
+    pub fn class_stats(&self, now: Now) -> Vec<ClassStats> {
+        let classes = &self.common.classes;
+        let mut stats: Vec<ClassStats> = (0..=classes.max())
+            .map(|class| ClassStats {
+                chunk_size: classes.wire_size(class),
+                ..ClassStats::default()
+            })
+            .collect();
+        for place in &self.places {
+            place.shard.lock().add_class_stats(&mut stats, now);
+        }
+        stats
     }
+
     /// Items by logical size in steps of 32 bytes: (upper bound, count). Walks all items.
-    pub fn size_histogram(&self, _now: Now) -> Vec<(u32, u64)> {
-        unimplemented!()
+    pub fn size_histogram(&self, now: Now) -> Vec<(u32, u64)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for place in &self.places {
+            place.shard.lock().add_sizes(&mut counts, now);
+        }
+        counts.into_iter().collect()
     }
+
     /// Sets the counters to zero, as `stats reset` does.
     pub fn reset_stats(&self) {
-        unimplemented!()
+        for place in &self.places {
+            place.shard.lock().reset_stats();
+        }
     }
+
     /// Whether evictions and the like are kept for [`Self::drain_events`].
-    pub fn record_events(&self, _on: bool) {
-        unimplemented!()
+    pub fn record_events(&self, on: bool) {
+        self.common.record.store(on, Ordering::Relaxed);
     }
+
     /// Hands over what has been recorded, oldest first in each shard; returns how many were
     /// lost for want of room.
-    pub fn drain_events(&self, _see: &mut dyn FnMut(Event)) -> u64 {
-        unimplemented!()
-    }
-    /// One bounded step of everything that happens by itself: expiry, queue balance, page moves,
-    /// memory limit. Returns true when there is more to do at once. No lock is held above 100 us.
-    pub fn upkeep(&self, _now: Now) -> bool {
-        unimplemented!()
+    pub fn drain_events(&self, see: &mut dyn FnMut(Event)) -> u64 {
+        let mut lost = 0;
+        for place in &self.places {
+            let (events, unseen) = place.shard.lock().take_events();
+            events.into_iter().for_each(&mut *see);
+            lost += unseen;
+        }
+        self.upkeep.lock().take_events().into_iter().for_each(see);
+        lost
     }
 }

@@ -1,0 +1,328 @@
+//! Size classes: memcached's, which clients see, and the finer ones that chunks are cut in.
+//!
+//! On the wire an item belongs to the class that memcached would put it in, by its logical size;
+//! dashboards and `slabs reassign` speak of those. Memory is cut finer where that pays: each
+//! wire class has one or more *cuts*, chunk sizes between its smallest and its largest item. A
+//! cut belongs to one wire class, so whatever is counted by cut adds up by class.
+//!
+//! Items too large for a chunk use the one cut of their class for all their pieces.
+
+use super::api::StoreConfig;
+use super::item::{self, HEADER_SIZE, LOGICAL_CAS, LOGICAL_OVERHEAD, PIECE_HEADER_SIZE, Spec};
+use super::slab::PAGE_HEADER_SIZE;
+use crate::limits::SLAB_CLASS_COUNT_MAX;
+
+/// memcached aligns class sizes to this.
+const WIRE_ALIGN: u32 = 8;
+
+/// Bytes that optional fields may add to an item beyond what its logical size tells: an expiry
+/// and an assigned cas.
+const OPTIONAL_SIZE_MAX: usize = 12;
+
+/// A page is cut into this many chunks or more.
+const CHUNKS_PER_PAGE_MIN: usize = 8;
+
+/// No chunk is larger: a header has 16 bits for the bytes of a value in its chunk.
+const CHUNK_SIZE_MAX: usize = 1 << 15;
+
+/// Pieces of long values are at least this large.
+const PIECE_SIZE_MIN: usize = 2048;
+
+/// One chunk size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// The class on the wire.
+    pub(super) class: u8,
+    /// Bytes of a chunk.
+    pub(super) chunk_size: usize,
+    /// Whether items of this cut may consist of several chunks.
+    pub(super) long: bool,
+}
+
+/// All classes and cuts of a store.
+#[derive(Debug)]
+pub(super) struct Classes {
+    /// Largest logical size of each wire class; index 0 is unused.
+    wire_sizes: Vec<u32>,
+    cuts: Vec<Cut>,
+    /// The first cut of each wire class, and one past the last.
+    ranges: Vec<(u16, u16)>,
+    /// The wire class of each logical size below 8 KiB, in steps of eight.
+    small: Vec<u8>,
+    cas: bool,
+    item_size_max: u32,
+}
+
+/// memcached's class table for these settings, index 0 unused.
+fn wire_sizes(config: &StoreConfig) -> Vec<u32> {
+    let mut sizes = vec![0];
+    let align = |size: u32| size.next_multiple_of(WIRE_ALIGN);
+    if config.slab_sizes.is_empty() {
+        let mut size = LOGICAL_OVERHEAD - 3 + config.chunk_size_min;
+        let last = f64::from(config.slab_chunk_max) / config.growth_factor;
+        while sizes.len() < SLAB_CLASS_COUNT_MAX - 1 && f64::from(size) < last {
+            size = align(size);
+            sizes.push(size);
+            size = grown(size, config.growth_factor);
+        }
+    } else {
+        sizes.extend(
+            config
+                .slab_sizes
+                .iter()
+                .take(SLAB_CLASS_COUNT_MAX - 2)
+                .map(|size| align(*size)),
+        );
+    }
+    sizes.push(config.slab_chunk_max);
+    sizes
+}
+
+/// The next class size, cut to whole bytes as memcached does.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes are positive and far below 2^32"
+)]
+fn grown(size: u32, factor: f64) -> u32 {
+    (f64::from(size) * factor) as u32
+}
+
+impl Classes {
+    /// The classes for these settings, in pages of `page_size` bytes, cut by `growth`: the ratio
+    /// of neighbouring chunk sizes.
+    pub(super) fn new(config: &StoreConfig, page_size: usize, grain: usize, growth: f64) -> Self {
+        let wire_sizes = wire_sizes(config);
+        let room = page_size - PAGE_HEADER_SIZE;
+        let chunk_max = (room / CHUNKS_PER_PAGE_MIN).min(CHUNK_SIZE_MAX) & !(grain - 1);
+        let saved = (LOGICAL_OVERHEAD as usize) + if config.cas { LOGICAL_CAS as usize } else { 0 }
+            - HEADER_SIZE;
+        let mut cuts = Vec::new();
+        let mut ranges = vec![(0, 0)];
+        for class in 1..wire_sizes.len() {
+            let first = cuts.len();
+            let largest = wire_sizes[class] as usize - saved + OPTIONAL_SIZE_MAX;
+            let smallest = (wire_sizes[class - 1] as usize + 1).saturating_sub(saved);
+            let wire = u8::try_from(class).unwrap_or(u8::MAX);
+            if largest > chunk_max {
+                let piece = (largest / 16).clamp(PIECE_SIZE_MIN.min(chunk_max), chunk_max);
+                cuts.push(Cut {
+                    class: wire,
+                    chunk_size: (room / (room / piece)) & !(grain - 1),
+                    long: true,
+                });
+            } else {
+                for size in chunk_sizes(smallest.max(HEADER_SIZE + 4), largest, grain, growth) {
+                    cuts.push(Cut {
+                        class: wire,
+                        chunk_size: size,
+                        long: false,
+                    });
+                }
+            }
+            let bound = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
+            ranges.push((bound(first), bound(cuts.len())));
+        }
+        let mut classes = Self {
+            small: Vec::new(),
+            cas: config.cas,
+            item_size_max: config.item_size_max,
+            wire_sizes,
+            cuts,
+            ranges,
+        };
+        classes.small = (0..=1024).map(|step| classes.search(step * 8)).collect();
+        classes
+    }
+
+    fn search(&self, logical_size: u32) -> u8 {
+        let above = self.wire_sizes[1..].partition_point(|size| *size < logical_size);
+        u8::try_from(above + 1).unwrap_or(u8::MAX).min(self.max())
+    }
+
+    /// The largest class on the wire.
+    pub(super) fn max(&self) -> u8 {
+        u8::try_from(self.wire_sizes.len() - 1).unwrap_or(u8::MAX)
+    }
+
+    /// The largest logical size of a class.
+    pub(super) fn wire_size(&self, class: u8) -> u32 {
+        self.wire_sizes
+            .get(usize::from(class))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// The class on the wire of a logical size that is within the limit.
+    #[inline]
+    pub(super) fn class_of(&self, logical_size: u64) -> u8 {
+        let step = usize::try_from(logical_size.div_ceil(8)).unwrap_or(usize::MAX);
+        match self.small.get(step) {
+            Some(class) => *class,
+            None => self.search(u32::try_from(logical_size).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// The class on the wire of an item.
+    pub(super) fn class_of_item(&self, key_size: usize, value_size: u32, client_flags: u32) -> u8 {
+        self.class_of(item::logical_size(
+            key_size,
+            value_size,
+            client_flags,
+            self.cas,
+        ))
+    }
+
+    /// Whether items have a cas.
+    pub(super) fn has_cas(&self) -> bool {
+        self.cas
+    }
+
+    /// The cut for an item, or `None` when it is too large for this store.
+    #[inline]
+    pub(super) fn cut_for(&self, spec: &Spec) -> Option<u16> {
+        let logical_size = spec.logical_size(self.cas);
+        if logical_size > u64::from(self.item_size_max) {
+            return None;
+        }
+        let (first, end) = self.ranges[usize::from(self.class_of(logical_size))];
+        if self.cuts[usize::from(first)].long {
+            return Some(first);
+        }
+        let size = spec.physical_size();
+        (first..end).find(|cut| self.cuts[usize::from(*cut)].chunk_size >= size)
+    }
+
+    /// All cuts.
+    pub(super) fn cuts(&self) -> &[Cut] {
+        &self.cuts
+    }
+
+    /// The cuts of a class on the wire.
+    pub(super) fn cuts_of(&self, class: u8) -> std::ops::Range<u16> {
+        let (first, end) = self
+            .ranges
+            .get(usize::from(class))
+            .copied()
+            .unwrap_or((0, 0));
+        first..end
+    }
+
+    /// Bytes of value that one piece holds.
+    pub(super) fn piece_room(&self, cut: u16) -> usize {
+        self.cuts[usize::from(cut)].chunk_size - PIECE_HEADER_SIZE
+    }
+}
+
+/// Chunk sizes from `smallest` to `largest`, each at most `growth` times the one before.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "sizes of a few kilobytes"
+)]
+fn chunk_sizes(smallest: usize, largest: usize, grain: usize, growth: f64) -> Vec<usize> {
+    let mut sizes = vec![largest.next_multiple_of(grain)];
+    let smallest = smallest.next_multiple_of(grain);
+    loop {
+        let next = (sizes[sizes.len() - 1] as f64 / growth) as usize;
+        let next = next
+            .next_multiple_of(grain)
+            .min(sizes[sizes.len() - 1] - grain);
+        if next < smallest {
+            break;
+        }
+        sizes.push(next);
+    }
+    sizes.reverse();
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    fn classes(growth: f64) -> Classes {
+        Classes::new(&testing::config(64), 1 << 16, 4, growth)
+    }
+
+    #[test]
+    fn the_default_table_is_memcacheds() {
+        let sizes = wire_sizes(&testing::config(64));
+        assert_eq!(sizes.len() - 1, 39);
+        assert_eq!(sizes[1..6], [96, 120, 152, 192, 240]);
+        assert_eq!(sizes[25], 21_696);
+        assert_eq!(sizes[31], 82_792);
+        assert_eq!(sizes[38..], [394_840, 524_288]);
+    }
+
+    #[test]
+    fn class_ids_follow_the_logical_size() {
+        let classes = classes(1.06);
+        assert_eq!(classes.class_of(96), 1);
+        assert_eq!(classes.class_of(97), 2);
+        assert_eq!(classes.class_of(8192), 21);
+        assert_eq!(classes.class_of(82_792), 31);
+        assert_eq!(classes.class_of(82_793), 32);
+        assert_eq!(classes.class_of(1 << 20), 39);
+    }
+
+    #[test]
+    fn every_item_finds_a_cut_that_holds_it_and_belongs_to_its_class() {
+        for growth in [1.02, 1.06, 1.25, 4.0] {
+            let classes = classes(growth);
+            for value_size in (0..20_000).step_by(7).chain([500_000, 1_048_000]) {
+                for (expiry_s, assigned_cas) in [(0, None), (9, None), (9, Some(1))] {
+                    let spec = Spec {
+                        key_size: 20,
+                        value_size,
+                        client_flags: 0,
+                        expiry_s,
+                        assigned_cas,
+                        binary_key: false,
+                    };
+                    let cut = classes.cut_for(&spec).expect("within the limit");
+                    let found = classes.cuts()[usize::from(cut)];
+                    assert_eq!(found.class, classes.class_of_item(20, value_size, 0));
+                    assert!(found.long || found.chunk_size >= spec.physical_size());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_limit_counts_what_memcached_counts() {
+        let classes = classes(1.25);
+        let spec = |value_size| Spec {
+            key_size: 3,
+            value_size,
+            client_flags: 0,
+            expiry_s: 0,
+            assigned_cas: None,
+            binary_key: false,
+        };
+        assert!(classes.cut_for(&spec((1 << 20) - 62)).is_some());
+        assert!(classes.cut_for(&spec((1 << 20) - 61)).is_none());
+    }
+
+    #[test]
+    fn a_finer_growth_wastes_less() {
+        let waste = |growth| {
+            let classes = classes(growth);
+            (0..2000).fold(0, |waste, value_size| {
+                let spec = Spec {
+                    key_size: 20,
+                    value_size,
+                    client_flags: 0,
+                    expiry_s: 0,
+                    assigned_cas: None,
+                    binary_key: false,
+                };
+                let cut = classes.cut_for(&spec).expect("within the limit");
+                waste + classes.cuts()[usize::from(cut)].chunk_size - spec.physical_size()
+            })
+        };
+        assert!(waste(1.06) < waste(1.25) / 2);
+    }
+}

@@ -1,0 +1,1 @@
+//! The obvious map that a store is compared with.

@@ -1,0 +1,155 @@
+//! The pages that no shard has, and how many there may be.
+//!
+//! One pool serves all shards. Its lock is taken inside a shard's lock, never the other way
+//! round, and only when a page changes hands.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::arena::{Arena, Lease};
+
+/// The pages that no shard has.
+#[derive(Debug)]
+pub(super) struct Pool {
+    arena: Arc<Arena>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Pages with memory behind them.
+    warm: Vec<u32>,
+    /// Pages whose memory has been returned to the system.
+    cold: Vec<u32>,
+    /// Pages from here on have never been used.
+    fresh: u32,
+    /// Pages lent to shards.
+    lent: u32,
+    /// Pages that may be lent.
+    limit: u32,
+}
+
+/// What a pool holds at a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct PoolState {
+    /// Pages lent to shards.
+    pub(super) lent: u32,
+    /// Pages with memory behind them that nobody has.
+    pub(super) warm: u32,
+    /// Pages that may be lent.
+    pub(super) limit: u32,
+}
+
+impl Pool {
+    /// A pool that lends up to `limit` pages of `arena`.
+    pub(super) fn new(arena: Arc<Arena>, limit: u32) -> Self {
+        Self {
+            arena,
+            state: Mutex::new(State {
+                warm: Vec::new(),
+                cold: Vec::new(),
+                // Page 0 is never lent: handle 0 means "none".
+                fresh: 1,
+                lent: 0,
+                limit,
+            }),
+        }
+    }
+
+    /// Lends a page, if the limit allows.
+    pub(super) fn take(&self, lease: &mut Lease) -> Option<u32> {
+        let mut state = self.state.lock();
+        if state.lent >= state.limit {
+            return None;
+        }
+        let page = match state.warm.pop().or_else(|| state.cold.pop()) {
+            Some(page) => page,
+            None if state.fresh < self.arena.geometry().page_count => {
+                state.fresh += 1;
+                state.fresh - 1
+            }
+            None => return None,
+        };
+        state.lent += 1;
+        lease.take(page);
+        Some(page)
+    }
+
+    /// Takes a page back. Beyond the limit its memory goes back to the system.
+    pub(super) fn give(&self, lease: &mut Lease, page: u32) {
+        let mut state = self.state.lock();
+        lease.give(page);
+        state.lent -= 1;
+        if state.lent + u32::try_from(state.warm.len()).unwrap_or(u32::MAX) >= state.limit {
+            self.arena.discard(page);
+            state.cold.push(page);
+        } else {
+            state.warm.push(page);
+        }
+    }
+
+    /// Sets how many pages may be lent, and returns memory that is over it to the system.
+    /// Shards give up theirs as upkeep finds them.
+    pub(super) fn set_limit(&self, limit: u32) {
+        let mut state = self.state.lock();
+        state.limit = limit;
+        while state.lent + u32::try_from(state.warm.len()).unwrap_or(u32::MAX) > limit {
+            let Some(page) = state.warm.pop() else { break };
+            self.arena.discard(page);
+            state.cold.push(page);
+        }
+    }
+
+    /// As [`Self::set_limit`], in bytes. False when more is asked for than was reserved.
+    pub(super) fn set_limit_bytes(&self, bytes: u64) -> bool {
+        let geometry = self.arena.geometry();
+        match u32::try_from(bytes >> geometry.page_shift) {
+            // Page 0 is never lent.
+            Ok(limit) if limit < geometry.page_count => {
+                self.set_limit(limit.max(1));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes of a page.
+    pub(super) fn page_size(&self) -> u64 {
+        self.arena.page_size() as u64
+    }
+
+    /// Pages lent beyond the limit.
+    pub(super) fn excess(&self) -> u32 {
+        let state = self.state.lock();
+        state.lent.saturating_sub(state.limit)
+    }
+
+    /// What the pool holds now.
+    pub(super) fn state(&self) -> PoolState {
+        let state = self.state.lock();
+        PoolState {
+            lent: state.lent,
+            warm: u32::try_from(state.warm.len()).unwrap_or(u32::MAX),
+            limit: state.limit,
+        }
+    }
+
+    /// Gives memory to up to `count` pages that have none yet, so that a worker finds it there.
+    /// Returns how many are waiting in all.
+    pub(super) fn warm_up(&self, count: u32) -> u32 {
+        let mut state = self.state.lock();
+        let mut warm = u32::try_from(state.warm.len()).unwrap_or(u32::MAX);
+        while warm < count
+            && state.lent + warm < state.limit
+            && state.fresh < self.arena.geometry().page_count
+        {
+            let page = state.fresh;
+            state.fresh += 1;
+            self.arena.populate(page);
+            state.warm.push(page);
+            warm += 1;
+        }
+        warm
+    }
+}

@@ -1,0 +1,196 @@
+//! What a shard reports: listings of items, counters and gauges.
+
+use std::collections::BTreeMap;
+
+use super::super::api::{ClassStats, ItemInfo, StoreTotals};
+use super::super::arena::Handle;
+use super::super::item::{self, Header, Kind, Queue};
+use super::super::slab::Slabs;
+use super::{CutStats, Shard, ShardStats};
+use crate::time::Now;
+
+/// Logical sizes are counted in steps of this many bytes.
+const SIZE_STEP: u32 = 32;
+
+impl Shard {
+    /// The hash bits by which a listing that begins now goes through the index.
+    pub(in super::super) fn dump_bits(&self) -> u32 {
+        31 - self.index.buckets().leading_zeros()
+    }
+
+    /// Shows the live items of the chosen classes whose hash ends in `low`.
+    pub(in super::super) fn dump(
+        &mut self,
+        low: u32,
+        bits: u32,
+        classes: u64,
+        now: Now,
+        see: &mut dyn FnMut(&ItemInfo<'_>),
+    ) {
+        self.begin(now);
+        self.index.for_each_in(low, bits, |handle| {
+            let chunk = self.lease.at(handle);
+            if self.death(&Header::read(chunk), chunk, now).is_some() {
+                return;
+            }
+            let info = self.info(handle, now);
+            if classes & (1 << info.class) != 0 {
+                see(&info);
+            }
+        });
+    }
+
+    /// Shows items of a class's COLD queues, newest first, until `see` returns false.
+    pub(in super::super) fn cachedump(
+        &mut self,
+        class: u8,
+        now: Now,
+        see: &mut dyn FnMut(&ItemInfo<'_>) -> bool,
+    ) -> bool {
+        self.begin(now);
+        for cut in self.common.classes.cuts_of(class) {
+            let mut handle = self.queues[usize::from(cut)].head(Queue::Cold);
+            while !handle.is_none() {
+                let chunk = self.lease.at(handle);
+                let header = Header::read(chunk);
+                if self.death(&header, chunk, now).is_none() && !see(&self.info(handle, now)) {
+                    return false;
+                }
+                handle = header.next;
+            }
+        }
+        true
+    }
+
+    /// Adds this shard's counters and gauges to `totals`.
+    pub(in super::super) fn add_totals(&self, totals: &mut StoreTotals) {
+        totals.curr_items += self.index.len() as u64;
+        totals.total_items += self.totals.total_items;
+        totals.malloc_fails += self.totals.malloc_fails;
+        totals.maintainer_juggles += self.totals.juggles;
+        totals.slabs_moved += self.totals.pages_moved;
+        totals.reassign_rescues += self.totals.rescues;
+        totals.reassign_chunk_rescues += self.totals.piece_rescues;
+        totals.reassign_evictions += self.totals.move_evictions;
+        totals.index_bytes += u64::from(self.index.pages()) * self.lease.arena().page_size() as u64;
+        for stats in &self.stats {
+            totals.bytes += stats.requested;
+            totals.evictions += stats.evicted;
+            totals.reclaimed += stats.reclaimed;
+            totals.expired_unfetched += stats.expired_unfetched;
+            totals.evicted_unfetched += stats.evicted_unfetched;
+            totals.evicted_active += stats.evicted_active;
+            totals.crawler_reclaimed += stats.crawler_reclaimed;
+            totals.crawler_items_checked += stats.crawler_items_checked;
+            totals.moves_to_cold += stats.moves_to_cold;
+            totals.moves_to_warm += stats.moves_to_warm;
+            totals.moves_within_lru += stats.moves_within_lru;
+            totals.direct_reclaims += stats.direct_reclaims;
+            totals.lru_tail_pinned += stats.tail_pinned;
+        }
+    }
+
+    /// The index's buckets.
+    pub(in super::super) fn buckets(&self) -> u64 {
+        u64::from(self.index.buckets())
+    }
+
+    /// Adds this shard's counters and gauges to each class.
+    pub(in super::super) fn add_class_stats(&self, classes: &mut [ClassStats], now: Now) {
+        let cuts = self.common.classes.cuts();
+        for (number, (cut, stats)) in (0..).zip(cuts.iter().zip(&self.stats)) {
+            let class = &mut classes[usize::from(cut.class)];
+            let pages = self.slabs.cut(number);
+            let capacity = u64::from(pages.capacity);
+            class.chunks_per_page = class.chunks_per_page.max(pages.capacity);
+            class.total_pages += u64::from(pages.pages);
+            class.total_chunks += u64::from(pages.pages) * capacity;
+            class.used_chunks += pages.used;
+            class.free_chunks += self.slabs.free_chunks(number);
+            self.add_queues(class, number, now);
+            add_counters(class, stats);
+        }
+    }
+
+    fn add_queues(&self, class: &mut ClassStats, cut: u16, now: Now) {
+        let queues = &self.queues[usize::from(cut)];
+        class.number_hot += u64::from(queues.count(Queue::Hot));
+        class.number_warm += u64::from(queues.count(Queue::Warm));
+        class.number_cold += u64::from(queues.count(Queue::Cold));
+        class.number_temp += u64::from(queues.count(Queue::Temp));
+        let age_s = |queue| {
+            let tail = queues.tail(queue);
+            if tail.is_none() {
+                0
+            } else {
+                Header::read(self.lease.at(tail)).idle_s(now.uptime_s)
+            }
+        };
+        class.age_hot_s = class.age_hot_s.max(age_s(Queue::Hot));
+        class.age_warm_s = class.age_warm_s.max(age_s(Queue::Warm));
+        class.age_s = class.age_s.max(age_s(Queue::Cold));
+    }
+
+    /// Counts items by logical size; the index of a count is the size in steps of 32 bytes.
+    pub(in super::super) fn add_sizes(&self, counts: &mut BTreeMap<u32, u64>, now: Now) {
+        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
+            let mut page = self.slabs.newest_page(cut);
+            while page != 0 {
+                let mut chunks = self.slabs.chunks_of(&self.lease, page);
+                while let Some(handle) = chunks.next(&self.lease) {
+                    if let Some(size) = self.live_size(handle, now) {
+                        *counts
+                            .entry(size.div_ceil(SIZE_STEP) * SIZE_STEP)
+                            .or_default() += 1;
+                    }
+                }
+                page = Slabs::older_page(&self.lease, page);
+            }
+        }
+    }
+
+    fn live_size(&self, handle: Handle, now: Now) -> Option<u32> {
+        let chunk = self.lease.at(handle);
+        if item::kind_of(chunk) != Kind::Linked {
+            return None;
+        }
+        let header = Header::read(chunk);
+        let size = self.logical_size(&header, chunk);
+        let alive = self.death(&header, chunk, now).is_none();
+        alive.then(|| u32::try_from(size).unwrap_or(u32::MAX))
+    }
+
+    /// Sets the counters to zero. Gauges stay.
+    pub(in super::super) fn reset_stats(&mut self) {
+        self.totals = ShardStats::default();
+        for stats in &mut self.stats {
+            *stats = CutStats {
+                requested: stats.requested,
+                ..CutStats::default()
+            };
+        }
+    }
+}
+
+fn add_counters(class: &mut ClassStats, stats: &CutStats) {
+    class.mem_requested += stats.requested;
+    class.evicted += stats.evicted;
+    class.evicted_nonzero += stats.evicted_nonzero;
+    class.evicted_time_s = class.evicted_time_s.max(stats.evicted_time_s);
+    class.out_of_memory += stats.out_of_memory;
+    class.reclaimed += stats.reclaimed;
+    class.expired_unfetched += stats.expired_unfetched;
+    class.evicted_unfetched += stats.evicted_unfetched;
+    class.evicted_active += stats.evicted_active;
+    class.crawler_reclaimed += stats.crawler_reclaimed;
+    class.crawler_items_checked += stats.crawler_items_checked;
+    class.lru_tail_pinned += stats.tail_pinned;
+    class.moves_to_cold += stats.moves_to_cold;
+    class.moves_to_warm += stats.moves_to_warm;
+    class.moves_within_lru += stats.moves_within_lru;
+    class.direct_reclaims += stats.direct_reclaims;
+    class.hits_to_hot += stats.hits[Queue::Hot as usize];
+    class.hits_to_warm += stats.hits[Queue::Warm as usize];
+    class.hits_to_cold += stats.hits[Queue::Cold as usize];
+    class.hits_to_temp += stats.hits[Queue::Temp as usize];
+}

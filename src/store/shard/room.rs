@@ -1,0 +1,479 @@
+//! Making room: chunks for an item, pages for a cut, and who has to go for them.
+
+use super::super::api::Event;
+use super::super::arena::Handle;
+use super::super::item::{self, Flag, Header, Kind, Mark, Queue};
+use super::super::slab::Slabs;
+use super::{Found, Shard, Short};
+use crate::time::{Expiry, Now};
+
+/// Items looked at from a tail for one that can go.
+const TAIL_LOOKS_MAX: usize = 50;
+
+/// Attempts at a chunk before a request is refused.
+const ATTEMPTS_MAX: usize = 64;
+
+/// An item with more pieces than this is not moved, but dropped, when its page is wanted:
+/// telling every piece would hold the lock too long.
+const MOVED_PIECES_MAX: usize = 256;
+
+/// Another cut's page is taken when its oldest item has been idle this much longer than one's
+/// own, in seconds.
+const STEAL_AGE_MIN_S: u32 = 2;
+
+impl Shard {
+    /// Takes a chunk, making room for it if need be.
+    pub(super) fn allocate(&mut self, cut: u16, now: Now) -> Result<Handle, Short> {
+        if let Some(handle) = self.slabs.allocate(&mut self.lease, cut) {
+            return Ok(handle);
+        }
+        for attempt in 0..ATTEMPTS_MAX {
+            if let Some(page) = self.common.pool.take(&mut self.lease) {
+                self.slabs.add_page(&mut self.lease, cut, page);
+            } else if !self.make_room(cut, now, attempt == 0) {
+                break;
+            }
+            if let Some(handle) = self.slabs.allocate(&mut self.lease, cut) {
+                return Ok(handle);
+            }
+        }
+        self.totals.malloc_fails += 1;
+        Err(Short)
+    }
+
+    /// Counts a request that was refused for want of memory.
+    pub(super) fn note_refusal(&mut self, cut: u16) {
+        self.stats[usize::from(cut)].out_of_memory += 1;
+    }
+
+    /// Frees at least one chunk of a cut, or gets it a page. False when there is no way.
+    fn make_room(&mut self, cut: u16, now: Now, first: bool) -> bool {
+        if !self.common.evict {
+            return self.reclaim_expired(cut, now);
+        }
+        if first {
+            self.stats[usize::from(cut)].direct_reclaims += 1;
+        }
+        if let Some(victim) = self.older_cut(cut, now)
+            && let Some(page) = self.steal_page_of(victim, now)
+        {
+            self.slabs.add_page(&mut self.lease, cut, page);
+            return true;
+        }
+        if self.evict_one(cut, now) {
+            return true;
+        }
+        match self.steal_page(Some(cut), now) {
+            Some(page) => {
+                self.slabs.add_page(&mut self.lease, cut, page);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Seconds since the last access of the item that would go next from a cut.
+    pub(super) fn tail_idle_s(&self, cut: u16, now: Now) -> Option<u32> {
+        let queues = &self.queues[usize::from(cut)];
+        [Queue::Cold, Queue::Hot, Queue::Warm]
+            .into_iter()
+            .map(|queue| queues.tail(queue))
+            .find(|tail| !tail.is_none())
+            .map(|tail| Header::read(self.lease.at(tail)).idle_s(now.uptime_s))
+    }
+
+    /// A cut whose oldest item has been idle for much longer than this cut's, so that its page
+    /// is better spent here. Compares what the last balancing step found: one look, not a
+    /// search, for each eviction.
+    fn older_cut(&self, cut: u16, now: Now) -> Option<u16> {
+        let victim = self.sweep.oldest_cut?;
+        if victim == cut || self.slabs.cut(victim).pages < 2 || self.balance.automove == 0 {
+            return None;
+        }
+        let theirs_s = self.tail_idle_s(victim, now)?;
+        let ours_s = self.tail_idle_s(cut, now).unwrap_or(0);
+        let young = f64::from(ours_s) < f64::from(theirs_s) * self.balance.ratio;
+        (young && theirs_s >= ours_s + STEAL_AGE_MIN_S).then_some(victim)
+    }
+
+    /// Under `-M`: frees expired items at the tails of a cut.
+    fn reclaim_expired(&mut self, cut: u16, now: Now) -> bool {
+        for queue in Queue::ALL {
+            let mut handle = self.queues[usize::from(cut)].tail(queue);
+            for _ in 0..TAIL_LOOKS_MAX {
+                if handle.is_none() {
+                    break;
+                }
+                let chunk = self.lease.at(handle);
+                let header = Header::read(chunk);
+                if self.death(&header, chunk, now).is_some() && !header.has(Mark::PINNED) {
+                    self.bury_at(handle, header);
+                    return true;
+                }
+                handle = header.prev;
+            }
+        }
+        false
+    }
+
+    /// Frees a dead item found at a place, not by its key.
+    pub(super) fn bury_at(&mut self, handle: Handle, header: Header) {
+        let hash = self.hash_at(handle);
+        if let Some(slot) = self.slot_of(hash, handle) {
+            self.bury(
+                hash,
+                Found {
+                    slot,
+                    handle,
+                    header,
+                },
+            );
+        }
+    }
+
+    /// Evicts one item of a cut, moving what deserves it out of the way.
+    pub(super) fn evict_one(&mut self, cut: u16, now: Now) -> bool {
+        if self.evict_from(cut, Queue::Cold, now) {
+            return true;
+        }
+        // Nothing in COLD can go: bring something there.
+        for queue in [Queue::Hot, Queue::Warm] {
+            for _ in 0..TAIL_LOOKS_MAX {
+                let tail = self.queues[usize::from(cut)].tail(queue);
+                if tail.is_none() {
+                    break;
+                }
+                let active = Header::read(self.lease.at(tail)).is(Flag::ACTIVE);
+                if active && queue == Queue::Hot {
+                    self.shift(cut, tail, Queue::Warm);
+                } else {
+                    self.shift(cut, tail, Queue::Cold);
+                    break;
+                }
+            }
+            if self.evict_from(cut, Queue::Cold, now) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Evicts from the tail of one queue. Items that have been hit go to WARM instead.
+    fn evict_from(&mut self, cut: u16, queue: Queue, now: Now) -> bool {
+        let mut handle = self.queues[usize::from(cut)].tail(queue);
+        for looks in 0..TAIL_LOOKS_MAX {
+            if handle.is_none() {
+                return false;
+            }
+            let chunk = self.lease.at(handle);
+            let header = Header::read(chunk);
+            let ahead = header.prev;
+            if header.has(Mark::PINNED) {
+                self.stats[usize::from(cut)].tail_pinned += 1;
+            } else if self.death(&header, chunk, now).is_some() {
+                self.bury_at(handle, header);
+                return true;
+            } else if header.is(Flag::ACTIVE) && self.lru.segmented && looks + 1 < TAIL_LOOKS_MAX {
+                self.shift(cut, handle, Queue::Warm);
+            } else {
+                self.evict(cut, handle, now);
+                return true;
+            }
+            handle = ahead;
+        }
+        false
+    }
+
+    /// Evicts a live item.
+    pub(super) fn evict(&mut self, cut: u16, handle: Handle, now: Now) {
+        let chunk = self.lease.at(handle);
+        let header = Header::read(chunk);
+        let expiry_s = header.expiry_s(chunk);
+        let idle_s = header.idle_s(now.uptime_s);
+        let stats = &mut self.stats[usize::from(cut)];
+        stats.evicted += 1;
+        stats.evicted_time_s = idle_s;
+        if expiry_s != 0 {
+            stats.evicted_nonzero += 1;
+        }
+        if !header.is(Flag::FETCHED) {
+            stats.evicted_unfetched += 1;
+        }
+        if header.is(Flag::ACTIVE) {
+            stats.evicted_active += 1;
+        }
+        self.record(|shard| {
+            let chunk = shard.lease.at(handle);
+            Event::Evicted {
+                key: header.key(chunk).into(),
+                fetched: header.is(Flag::FETCHED),
+                ttl_s: Expiry::at(expiry_s).ttl_s(now),
+                idle_s,
+                class: shard.common.classes.cuts()[usize::from(cut)].class,
+                value_size: header.value_size(chunk),
+            }
+        });
+        let hash = self.hash_at(handle);
+        if let Some(slot) = self.slot_of(hash, handle) {
+            self.remove(
+                hash,
+                Found {
+                    slot,
+                    handle,
+                    header,
+                },
+            );
+        }
+    }
+
+    /// Moves an item from the queue it is in to the head of another, and counts it. Its
+    /// activity has been paid out by that.
+    pub(super) fn shift(&mut self, cut: u16, handle: Handle, to: Queue) {
+        let from = Header::read(self.lease.at(handle)).queue();
+        let queues = &mut self.queues[usize::from(cut)];
+        queues.unlink(&mut self.lease, handle);
+        queues.push(&mut self.lease, to, handle);
+        item::set_flag(self.lease.at_mut(handle), Flag::ACTIVE, false);
+        let stats = &mut self.stats[usize::from(cut)];
+        match to {
+            _ if from == to => stats.moves_within_lru += 1,
+            Queue::Warm => stats.moves_to_warm += 1,
+            Queue::Cold => stats.moves_to_cold += 1,
+            Queue::Hot | Queue::Temp => {}
+        }
+    }
+
+    /// Empties a page of some cut other than `spared`, preferring the one whose items have been
+    /// idle longest. The page is then this shard's, in no cut.
+    pub(super) fn steal_page(&mut self, spared: Option<u16>, now: Now) -> Option<u32> {
+        let mut tried = 0;
+        let count = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
+        let mut best: Vec<(u32, u32, u16)> = (0..count)
+            .filter(|cut| Some(*cut) != spared && self.slabs.cut(*cut).pages > 0)
+            .map(|cut| {
+                let idle_s = self.tail_idle_s(cut, now).unwrap_or(u32::MAX);
+                (idle_s, self.slabs.cut(cut).pages, cut)
+            })
+            .collect();
+        best.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, _, victim) in best {
+            if let Some(page) = self.steal_page_of(victim, now) {
+                return Some(page);
+            }
+            tried += 1;
+            if tried == 8 {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Empties a page of a cut: the one with its oldest item, or any that is not busy.
+    pub(super) fn steal_page_of(&mut self, victim: u16, now: Now) -> Option<u32> {
+        let tail = self.queues[usize::from(victim)].tail(Queue::Cold);
+        if !tail.is_none() {
+            let page = self.lease.arena().page_of(tail);
+            if self.empty_page(page, victim, now) {
+                return Some(page);
+            }
+        }
+        let mut page = self.slabs.oldest_page(victim);
+        for _ in 0..8 {
+            if page == 0 {
+                return None;
+            }
+            if self.empty_page(page, victim, now) {
+                return Some(page);
+            }
+            page = Slabs::newer_page(&self.lease, page);
+        }
+        None
+    }
+
+    /// Saves what can be saved from a page, drops the rest and takes the page from its cut.
+    /// False, and nothing has happened, when something in the page must stay where it is.
+    pub(super) fn empty_page(&mut self, page: u32, cut: u16, now: Now) -> bool {
+        if self.is_busy(page) {
+            return false;
+        }
+        self.slabs.close_page(&mut self.lease, page);
+        let mut chunks = self.slabs.chunks_of(&self.lease, page);
+        while let Some(handle) = chunks.next(&self.lease) {
+            match item::kind_of(self.lease.at(handle)) {
+                Kind::Free | Kind::Detached => {}
+                Kind::Linked => self.clear_item(handle, cut, now),
+                Kind::Piece => self.clear_piece(handle, cut, now),
+            }
+        }
+        debug_assert_eq!(Slabs::used_in(&self.lease, page), 0);
+        self.slabs.remove_closed_page(&mut self.lease, page);
+        self.totals.pages_moved += 1;
+        true
+    }
+
+    /// Whether something in a page is being uploaded or sent.
+    fn is_busy(&self, page: u32) -> bool {
+        let mut chunks = self.slabs.chunks_of(&self.lease, page);
+        while let Some(handle) = chunks.next(&self.lease) {
+            let mut chunk = self.lease.at(handle);
+            if item::kind_of(chunk) == Kind::Piece {
+                chunk = self.lease.at(item::piece_owner(chunk));
+            }
+            match item::kind_of(chunk) {
+                Kind::Detached => return true,
+                Kind::Linked if Header::read(chunk).has(Mark::PINNED) => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Moves an item out of a page that is being emptied, or drops it.
+    fn clear_item(&mut self, handle: Handle, cut: u16, now: Now) {
+        let chunk = self.lease.at(handle);
+        let header = Header::read(chunk);
+        if self.death(&header, chunk, now).is_some() {
+            self.bury_at(handle, header);
+        } else if !self.relocate_item(handle, cut) {
+            self.totals.move_evictions += 1;
+            self.evict(cut, handle, now);
+        }
+    }
+
+    fn clear_piece(&mut self, handle: Handle, cut: u16, now: Now) {
+        if self.relocate_piece(handle, cut) {
+            return;
+        }
+        let owner = item::piece_owner(self.lease.at(handle));
+        self.totals.move_evictions += 1;
+        self.evict(cut, owner, now);
+    }
+
+    /// Copies an item to a free chunk in another page. False if there is none.
+    fn relocate_item(&mut self, from: Handle, cut: u16) -> bool {
+        let chunk = self.lease.at(from);
+        let header = Header::read(chunk);
+        let pieces = header.first_piece(chunk);
+        if self.count_pieces(pieces) > MOVED_PIECES_MAX {
+            return false;
+        }
+        let Some(to) = self.slabs.allocate(&mut self.lease, cut) else {
+            return false;
+        };
+        let size = header.value_at() + header.inline_size();
+        self.lease.copy(from, 0, to, 0, size);
+        let hash = self.hash_at(from);
+        if let Some(slot) = self.slot_of(hash, from) {
+            self.index.replace(slot, to);
+        }
+        self.queues[usize::from(cut)].moved(&mut self.lease, from, to);
+        if !pieces.is_none() {
+            item::set_piece_prev(self.lease.at_mut(pieces), to);
+        }
+        let mut piece = pieces;
+        while !piece.is_none() {
+            item::set_piece_owner(self.lease.at_mut(piece), to);
+            piece = item::piece_next(self.lease.at(piece));
+        }
+        let expiry_s = header.expiry_s(self.lease.at(to));
+        Slabs::note_expiry(&mut self.lease, to, expiry_s);
+        self.free_chunk(from);
+        self.totals.rescues += 1;
+        true
+    }
+
+    fn count_pieces(&self, first: Handle) -> usize {
+        let mut count = 0;
+        let mut piece = first;
+        while !piece.is_none() && count <= MOVED_PIECES_MAX {
+            count += 1;
+            piece = item::piece_next(self.lease.at(piece));
+        }
+        count
+    }
+
+    /// Copies a piece to a free chunk in another page. False if there is none.
+    fn relocate_piece(&mut self, from: Handle, cut: u16) -> bool {
+        let Some(to) = self.slabs.allocate(&mut self.lease, cut) else {
+            return false;
+        };
+        let size = self.common.classes.cuts()[usize::from(cut)].chunk_size;
+        self.lease.copy(from, 0, to, 0, size);
+        let chunk = self.lease.at(to);
+        let (next, prev) = (item::piece_next(chunk), item::piece_prev(chunk));
+        let owner = item::piece_owner(chunk);
+        if prev == owner {
+            let header = Header::read(self.lease.at(owner));
+            header.set_first_piece(self.lease.at_mut(owner), to);
+        } else {
+            item::set_piece_next(self.lease.at_mut(prev), to);
+        }
+        if !next.is_none() {
+            item::set_piece_prev(self.lease.at_mut(next), to);
+        }
+        self.free_chunk(from);
+        self.totals.piece_rescues += 1;
+        true
+    }
+
+    /// Gives one page to the pool, for another shard or for the system.
+    pub(in super::super) fn yield_page(&mut self, now: Now) -> bool {
+        let Some(page) = self.steal_page(None, now) else {
+            return false;
+        };
+        self.common.pool.give(&mut self.lease, page);
+        true
+    }
+
+    /// Sees to it that the next insertion finds room in the index.
+    pub(super) fn insert(&mut self, hash: u64, handle: Handle, now: Now) -> Result<(), Short> {
+        if !self.index.insert(hash, handle) {
+            self.reserve_index(now)?;
+            if !self.index.insert(hash, handle) {
+                return Err(Short);
+            }
+        }
+        // Two splits an insertion catch up with any load, and bound the work.
+        for _ in 0..2 {
+            if !self.index.wants_split() {
+                break;
+            }
+            if self.index.split_needs_page() {
+                let Some(page) = self.index_page(now) else {
+                    break;
+                };
+                self.index.add_bucket_page(&mut self.lease, page);
+            }
+            self.split();
+        }
+        Ok(())
+    }
+
+    /// Finds an overflow line for the next insertion before it is needed.
+    pub(super) fn reserve_index(&mut self, now: Now) -> Result<(), Short> {
+        if self.index.wants_page() {
+            let page = self.index_page(now).ok_or(Short)?;
+            self.index.add_overflow_page(&mut self.lease, page);
+        }
+        Ok(())
+    }
+
+    fn split(&mut self) {
+        let (lease, common) = (&self.lease, &self.common);
+        self.index.split(|handle| {
+            let chunk = lease.at(handle);
+            common.hash(Header::read(chunk).key(chunk))
+        });
+    }
+
+    /// A page for the index: from the pool, or from the items.
+    fn index_page(&mut self, now: Now) -> Option<u32> {
+        if let Some(page) = self.common.pool.take(&mut self.lease) {
+            return Some(page);
+        }
+        if !self.common.evict {
+            return None;
+        }
+        self.steal_page(None, now)
+    }
+}

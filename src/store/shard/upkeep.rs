@@ -1,0 +1,346 @@
+//! What happens by itself: expired items go, queues are kept in shape, pages are balanced.
+//!
+//! Each step is bounded, because the shard is locked meanwhile; the upkeep thread decides how
+//! often to call. Expired items are found by walking pages in the order of memory: one look at a
+//! page's header tells whether anything in it can have expired.
+
+use super::super::api::Event;
+use super::super::arena::Handle;
+use super::super::item::{self, Flag, Header, Kind, Queue};
+use super::super::slab::{NO_EXPIRY, Slabs};
+use super::Shard;
+use crate::time::Now;
+
+/// Chunks looked at in one step. A step of this many takes some tens of microseconds.
+const SWEEP_CHUNKS_MAX: usize = 1500;
+
+/// Page headers looked at in one step.
+const SWEEP_PAGES_MAX: usize = 256;
+
+/// Items moved between queues in one step of one cut.
+const JUGGLE_MOVES_MAX: usize = 100;
+
+/// A cut keeps this many pages' worth of free chunks; more goes back to the pool.
+const SPARE_PAGES: u64 = 2;
+
+/// Where the upkeep of a shard stands.
+#[derive(Debug, Default)]
+pub(in super::super) struct Sweep {
+    cut: u16,
+    /// The page to look at next; zero is the beginning of the cut.
+    page: u32,
+    /// What was flushed when the pass began: a whole pass works that off.
+    flushed_at_start: u64,
+    /// Passes finished.
+    passes: u64,
+    /// Classes to be swept whatever their pages say, and on whose account.
+    forced: u64,
+    forced_checked: u64,
+    forced_reclaimed: u64,
+    /// The cut whose oldest item has been idle longest.
+    pub(super) oldest_cut: Option<u16>,
+}
+
+impl Sweep {
+    /// Begins the pass again, so that what was flushed is found from the start.
+    pub(super) fn start_over(&mut self) {
+        self.cut = 0;
+        self.page = 0;
+    }
+}
+
+impl Shard {
+    /// Frees expired items in the next pages. Returns true when the pass has come round.
+    pub(in super::super) fn sweep(&mut self, now: Now) -> bool {
+        self.begin(now);
+        let mut chunks = 0;
+        let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
+        if self.sweep.cut == 0 && self.sweep.page == 0 {
+            self.sweep.flushed_at_start = self.flushed;
+        }
+        for _ in 0..SWEEP_PAGES_MAX {
+            if chunks >= SWEEP_CHUNKS_MAX {
+                return false;
+            }
+            let page = match self.sweep.page {
+                0 => self.slabs.newest_page(self.sweep.cut),
+                page => page,
+            };
+            if page == 0 {
+                self.sweep.page = 0;
+                self.sweep.cut += 1;
+                if self.sweep.cut >= cuts {
+                    self.end_pass();
+                    return true;
+                }
+                continue;
+            }
+            let older = Slabs::older_page(&self.lease, page);
+            chunks += self.sweep_page(page, now);
+            self.sweep.page = older;
+            if older == 0 {
+                self.sweep.cut += 1;
+                if self.sweep.cut >= cuts {
+                    self.end_pass();
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn end_pass(&mut self) {
+        self.sweep.start_over();
+        self.sweep.passes += 1;
+        if self.flushed == self.sweep.flushed_at_start {
+            // Nothing from before the flush is left.
+            self.flushed = 0;
+        }
+    }
+
+    /// Frees expired items of a page. Returns how many chunks were looked at.
+    fn sweep_page(&mut self, page: u32, now: Now) -> usize {
+        let cut = usize::from(self.sweep.cut);
+        let class = self.common.classes.cuts()[cut].class;
+        let forced = self.sweep.forced & (1 << class) != 0;
+        let due = Slabs::earliest_expiry_s(&self.lease, page) <= now.uptime_s;
+        if !due && self.flushed == 0 && !forced {
+            return 1;
+        }
+        let mut looked = 0;
+        let mut earliest_s = NO_EXPIRY;
+        let mut chunks = self.slabs.chunks_of(&self.lease, page);
+        while let Some(handle) = chunks.next(&self.lease) {
+            looked += 1;
+            let chunk = self.lease.at(handle);
+            if item::kind_of(chunk) != Kind::Linked {
+                continue;
+            }
+            let header = Header::read(chunk);
+            self.stats[cut].crawler_items_checked += 1;
+            self.sweep.forced_checked += 1;
+            let expiry_s = header.expiry_s(chunk);
+            if self.death(&header, chunk, now).is_some() {
+                self.stats[cut].crawler_reclaimed += 1;
+                self.sweep.forced_reclaimed += 1;
+                self.bury_at(handle, header);
+                if !self.owns(page, self.sweep.cut) {
+                    // The page became empty and has been given back.
+                    return looked;
+                }
+            } else if expiry_s != 0 {
+                earliest_s = earliest_s.min(expiry_s);
+            }
+        }
+        Slabs::set_earliest_expiry(&mut self.lease, page, earliest_s);
+        looked
+    }
+
+    /// Whether a page is still one of a cut's.
+    fn owns(&self, page: u32, cut: u16) -> bool {
+        self.lease.owns(page) && Slabs::is_page_of(&self.lease, page, cut)
+    }
+
+    /// Passes finished since the start.
+    pub(in super::super) fn passes(&self) -> u64 {
+        self.sweep.passes
+    }
+
+    /// Has the next passes look at every item of these classes.
+    pub(in super::super) fn force_sweep(&mut self, classes: u64) {
+        self.sweep.forced = classes;
+        self.sweep.forced_checked = 0;
+        self.sweep.forced_reclaimed = 0;
+        self.sweep.start_over();
+    }
+
+    /// Ends a forced sweep; returns items checked and freed by it.
+    pub(in super::super) fn end_forced_sweep(&mut self) -> (u64, u64) {
+        self.sweep.forced = 0;
+        (self.sweep.forced_checked, self.sweep.forced_reclaimed)
+    }
+
+    /// Moves items from the tails of HOT and WARM that hold more than their share, and hit
+    /// items from COLD's tail. Returns true if there was much to do.
+    pub(in super::super) fn juggle(&mut self, now: Now) -> bool {
+        if !self.lru.segmented || !self.lru.maintainer {
+            return false;
+        }
+        self.begin(now);
+        self.totals.juggles += 1;
+        let mut busy = false;
+        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
+            if self.queues[usize::from(cut)].total() != 0 {
+                busy |= self.juggle_cut(cut, now) == JUGGLE_MOVES_MAX;
+            }
+        }
+        busy
+    }
+
+    fn juggle_cut(&mut self, cut: u16, now: Now) -> usize {
+        let queues = self.queues[usize::from(cut)];
+        let total = u64::from(queues.total());
+        let cold_idle_s = self.idle_at(queues.tail(Queue::Cold), now);
+        let share = |percent: u32| total * u64::from(percent) / 100;
+        let mut moves = 0;
+        for (queue, percent, factor) in [
+            (Queue::Hot, self.lru.hot_percent, self.lru.hot_age_factor),
+            (Queue::Warm, self.lru.warm_percent, self.lru.warm_age_factor),
+        ] {
+            let limit = share(percent);
+            let limit_s = f64::from(cold_idle_s) * factor;
+            while moves < JUGGLE_MOVES_MAX {
+                let queues = &self.queues[usize::from(cut)];
+                let tail = queues.tail(queue);
+                if tail.is_none() {
+                    break;
+                }
+                let over = u64::from(queues.count(queue)) > limit;
+                let aged = f64::from(self.idle_at(tail, now)) > limit_s && cold_idle_s > 0;
+                if !over && !aged {
+                    break;
+                }
+                moves += 1;
+                let active = Header::read(self.lease.at(tail)).is(Flag::ACTIVE);
+                self.shift(cut, tail, if active { Queue::Warm } else { Queue::Cold });
+            }
+        }
+        // Rescue what was hit in COLD before a request finds it at the tail.
+        while moves < JUGGLE_MOVES_MAX {
+            let tail = self.queues[usize::from(cut)].tail(Queue::Cold);
+            if tail.is_none() || !Header::read(self.lease.at(tail)).is(Flag::ACTIVE) {
+                break;
+            }
+            moves += 1;
+            self.shift(cut, tail, Queue::Warm);
+        }
+        moves + self.expire_temp(cut, now)
+    }
+
+    /// Frees expired items at TEMP's tail.
+    fn expire_temp(&mut self, cut: u16, now: Now) -> usize {
+        let mut freed = 0;
+        while freed < JUGGLE_MOVES_MAX {
+            let tail = self.queues[usize::from(cut)].tail(Queue::Temp);
+            if tail.is_none() {
+                break;
+            }
+            let chunk = self.lease.at(tail);
+            let header = Header::read(chunk);
+            if self.death(&header, chunk, now).is_none() {
+                break;
+            }
+            self.bury_at(tail, header);
+            freed += 1;
+        }
+        freed
+    }
+
+    fn idle_at(&self, handle: Handle, now: Now) -> u32 {
+        if handle.is_none() {
+            0
+        } else {
+            Header::read(self.lease.at(handle)).idle_s(now.uptime_s)
+        }
+    }
+
+    /// One step of balancing: gives spare pages back, and notes which cut is oldest.
+    pub(in super::super) fn rebalance(&mut self, now: Now) {
+        self.begin(now);
+        if self.balance.automove == 0 {
+            self.sweep.oldest_cut = None;
+            return;
+        }
+        let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
+        self.sweep.oldest_cut = (0..cuts)
+            .filter(|cut| self.slabs.cut(*cut).pages >= 2)
+            .filter_map(|cut| Some((self.tail_idle_s(cut, now)?, cut)))
+            .max()
+            .map(|(_, cut)| cut);
+        for cut in 0..cuts {
+            let pages = self.slabs.cut(cut);
+            let spare = u64::from(pages.capacity) * SPARE_PAGES + u64::from(pages.capacity) / 2;
+            if pages.pages > 2 && self.slabs.free_chunks(cut) > spare {
+                let page = self.emptiest_page(cut);
+                if page != 0 && self.empty_page(page, cut, now) {
+                    self.common.pool.give(&mut self.lease, page);
+                    self.note_page_move(cut, 0);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The page of a cut with the fewest items, among the first few.
+    fn emptiest_page(&self, cut: u16) -> u32 {
+        let mut page = self.slabs.newest_page(cut);
+        let (mut best, mut best_used) = (0, u32::MAX);
+        for _ in 0..SWEEP_PAGES_MAX {
+            if page == 0 {
+                break;
+            }
+            let used = Slabs::used_in(&self.lease, page);
+            if used < best_used {
+                (best, best_used) = (page, used);
+            }
+            page = Slabs::older_page(&self.lease, page);
+        }
+        best
+    }
+
+    fn note_page_move(&mut self, from: u16, to: u8) {
+        self.record(|shard| Event::PageMoved {
+            from: shard.common.classes.cuts()[usize::from(from)].class,
+            to,
+        });
+    }
+
+    /// Pages that the cuts of a wire class have, and the one with most.
+    pub(in super::super) fn pages_of_class(&self, class: u8) -> (u32, Option<u16>) {
+        let cuts = self.common.classes.cuts_of(class);
+        let sum = cuts.clone().map(|cut| self.slabs.cut(cut).pages).sum();
+        let most = cuts.max_by_key(|cut| self.slabs.cut(*cut).pages);
+        (sum, most.filter(|cut| self.slabs.cut(*cut).pages > 0))
+    }
+
+    /// Pages that hold items.
+    pub(in super::super) fn data_pages(&self) -> u32 {
+        (0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX))
+            .map(|cut| self.slabs.cut(cut).pages)
+            .sum()
+    }
+
+    /// Moves a page from a class to another, or to the pool when `to` is zero.
+    pub(in super::super) fn move_page(&mut self, from: Option<u8>, to: u8, now: Now) -> bool {
+        self.begin(now);
+        let page = match from {
+            Some(class) => match self.pages_of_class(class).1 {
+                Some(cut) => self.steal_page_of(cut, now).map(|page| (cut, page)),
+                None => None,
+            },
+            None => {
+                let spared = self.common.classes.cuts_of(to).next();
+                self.steal_page(spared, now).map(|page| (0, page))
+            }
+        };
+        let Some((cut, page)) = page else {
+            return false;
+        };
+        if to == 0 {
+            self.common.pool.give(&mut self.lease, page);
+        } else {
+            let target = self.target_cut(to);
+            self.slabs.add_page(&mut self.lease, target, page);
+        }
+        self.note_page_move(cut, to);
+        true
+    }
+
+    /// The cut of a wire class that a page is given to: the one that is used most.
+    fn target_cut(&self, class: u8) -> u16 {
+        let cuts = self.common.classes.cuts_of(class);
+        let last = cuts.end.saturating_sub(1);
+        cuts.max_by_key(|cut| self.slabs.cut(*cut).used)
+            .unwrap_or(last)
+    }
+}
