@@ -550,12 +550,3 @@ fn listeners_inherit_the_protocol_unless_they_name_one() {
         [Some(BindingProtocol::Binary), Some(BindingProtocol::Ascii)]
     );
 }
-
-#[test]
-fn only_rows_that_can_be_taken_over_say_so() {
-    let reloadable: Vec<&str> = flags::all()
-        .filter(|setting| setting.reload)
-        .map(|setting: &Setting| setting.name)
-        .collect();
-    assert_eq!(reloadable, ["verbose"]);
-}

@@ -1,1 +1,191 @@
-//! To be written.
+//! Being a process: options, log, privileges, signals; then serve until told to stop.
+//!
+//! Start reading at [`run`].
+
+mod background;
+mod logging;
+mod pidfile;
+mod privileges;
+mod reload;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::Builder;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::config::parse::{self, Action, Loaded};
+use crate::server::{Control, Server};
+use pidfile::PidFile;
+use reload::Reload;
+
+/// The exit code for a wrong option, as `sysexits.h` has it.
+const USAGE: u8 = 64;
+
+/// Runs the daemon with these arguments, its name first, until it is told to stop.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match parse::parse(arguments.iter().cloned(), &environment()) {
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(USAGE)
+        }
+        Ok(Action::Print(text)) => {
+            // Whoever reads this may stop reading; that is no failure.
+            drop(io::stdout().write_all(text.as_bytes()));
+            ExitCode::SUCCESS
+        }
+        Ok(Action::Run(loaded)) => {
+            if loaded.config.daemonize && !background::is_background() {
+                return background::launch(&arguments).unwrap_or_else(|error| {
+                    complain(&format!("-d: cannot start in the background: {error}"));
+                    ExitCode::FAILURE
+                });
+            }
+            serve(*loaded, arguments).unwrap_or_else(|failure| {
+                complain(&failure.text);
+                ExitCode::from(failure.code)
+            })
+        }
+    }
+}
+
+/// Why the daemon does not serve, for the operator and for the service manager.
+struct Failure {
+    text: String,
+    code: u8,
+}
+
+impl Failure {
+    fn new(cause: impl Display) -> Self {
+        Self {
+            text: cause.to_string(),
+            code: 1,
+        }
+    }
+
+    fn usage(cause: impl Display) -> Self {
+        Self {
+            code: USAGE,
+            ..Self::new(cause)
+        }
+    }
+}
+
+/// The variables that can be text; others are nobody's setting.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn complain(cause: &dyn Display) {
+    // Nobody may be listening any more.
+    drop(writeln!(io::stderr(), "larderd: {cause}"));
+}
+
+fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+    let Loaded {
+        config, warnings, ..
+    } = &loaded;
+    let config = config.clone();
+    logging::start(config.verbosity);
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+    if config.daemonize {
+        background::detach();
+    }
+    // From here on a signal waits for the thread below instead of killing us.
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(Failure::new)?;
+    let server = start(&config)?;
+    let control = server.control();
+    let reload = Reload::new(arguments, loaded, Arc::clone(server.shared()));
+    Builder::new()
+        .name("larder-signals".to_owned())
+        .spawn(move || handle(signals, &control, reload))
+        .map_err(Failure::new)?;
+
+    let pid_file = config.pid_file.as_deref().and_then(|path| {
+        let written = PidFile::write(path);
+        if let Err(error) = &written {
+            let path = path.display();
+            log::warn!("cannot write the pid file (-P)  file={path} error={error}");
+        }
+        written.ok()
+    });
+    announce(&config, &server);
+    if config.daemonize {
+        background::ready(config.verbosity > 0).map_err(Failure::new)?;
+    }
+    let stop = server.wait();
+    log::info!("stopping  graceful={}", stop.graceful);
+    server.stop(stop.graceful);
+    drop(pid_file);
+    log::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Binds what root may bind, becomes who it should be, and only then starts threads.
+fn start(config: &Config) -> Result<Server, Failure> {
+    let identity = privileges::identity(config).map_err(Failure::usage)?;
+    privileges::raise_limits(config).map_err(Failure::new)?;
+    if config.lock_memory {
+        privileges::lock_memory();
+    }
+    let bound = Server::bind(config.clone()).map_err(Failure::new)?;
+    if let Some(identity) = identity {
+        identity
+            .take_on(config.unix_socket.as_deref())
+            .map_err(Failure::new)?;
+        if config.core_dumps {
+            privileges::allow_core_files();
+        }
+    }
+    bound.start().map_err(Failure::new)
+}
+
+fn announce(config: &Config, server: &Server) {
+    let addresses: Vec<String> = server
+        .local_addrs()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    log::info!(
+        "serving  tcp={} udp={} unix={} workers={} memory_mb={} pid={}",
+        addresses.join(","),
+        server.udp_addrs().len(),
+        config
+            .unix_socket
+            .as_ref()
+            .map_or_else(String::new, |path| path.display().to_string()),
+        config.workers,
+        config.memory_limit >> 20,
+        std::process::id()
+    );
+}
+
+/// Turns signals into requests to the server, until the process ends.
+fn handle(mut signals: Signals, control: &Control, mut reload: Reload) {
+    let mut is_stopping = false;
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => reload.run(),
+            SIGUSR1 => control.shutdown(true),
+            _ if is_stopping => {
+                log::warn!("stopping at once  signal={signal}");
+                // 128 and the signal's number is what a shell reports for a killed process.
+                std::process::exit(128 + signal);
+            }
+            _ => {
+                is_stopping = true;
+                control.shutdown(false);
+            }
+        }
+    }
+}

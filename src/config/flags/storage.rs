@@ -22,6 +22,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| (config.memory_limit >> 20).to_string(),
+        reload: true,
         stat: stat_as("maxbytes", |config| config.memory_limit.to_string()),
         ..ROW
     },
@@ -146,6 +147,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| show_yes(config.slab_reassign),
+        reload: true,
         stat: stat("slab_reassign"),
         ..ROW
     },
@@ -161,6 +163,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.slab_automove.to_string(),
+        reload: true,
         stat: stat("slab_automove"),
         ..ROW
     },
@@ -175,6 +178,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.slab_automove_ratio.to_string(),
+        reload: true,
         stat: stat_as("slab_automove_ratio", |config| {
             two(config.slab_automove_ratio)
         }),
@@ -191,6 +195,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.slab_automove_window_s.to_string(),
+        reload: true,
         stat: stat("slab_automove_window"),
         ..ROW
     },
@@ -205,6 +210,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.slab_automove_freeratio.to_string(),
+        reload: true,
         stat: stat_as("slab_automove_freeratio", |config| {
             format!("{:.3}", config.slab_automove_freeratio)
         }),
@@ -248,6 +254,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| show_yes(config.lru_maintainer),
+        reload: true,
         stat: stat("lru_maintainer_thread"),
         ..ROW
     },
@@ -262,6 +269,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.hot_lru_percent.to_string(),
+        reload: true,
         stat: stat("hot_lru_pct"),
         ..ROW
     },
@@ -276,6 +284,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.warm_lru_percent.to_string(),
+        reload: true,
         stat: stat("warm_lru_pct"),
         ..ROW
     },
@@ -290,6 +299,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.hot_max_factor.to_string(),
+        reload: true,
         stat: stat_as("hot_max_factor", |config| two(config.hot_max_factor)),
         ..ROW
     },
@@ -304,6 +314,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.warm_max_factor.to_string(),
+        reload: true,
         stat: stat_as("warm_max_factor", |config| two(config.warm_max_factor)),
         ..ROW
     },
@@ -323,6 +334,7 @@ pub(super) const ROWS: &[Setting] = &[
                 .temporary_ttl_s
                 .map_or_else(String::new, |ttl| ttl.to_string())
         },
+        reload: true,
         stat: stat_as("temporary_ttl", |config| {
             config.temporary_ttl_s.unwrap_or(61).to_string()
         }),
@@ -339,6 +351,7 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| show_yes(config.lru_crawler),
+        reload: true,
         stat: stat("lru_crawler"),
         ..ROW
     },
