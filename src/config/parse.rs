@@ -170,6 +170,7 @@ pub fn command() -> Command {
         .infer_long_args(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
+        .next_line_help(true)
         .max_term_width(100);
     for setting in flags::all() {
         if let Some(argument) = argument(setting) {
@@ -240,7 +241,10 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
             .allow_negative_numbers(true),
         Kind::Optional(value, missing) => optional(argument.value_name(value), missing),
         Kind::Toggle => optional(argument.value_name("yes|no"), "yes"),
-        Kind::Switch | Kind::Count => argument.action(ArgAction::Count),
+        Kind::Switch => argument
+            .action(ArgAction::SetTrue)
+            .overrides_with(setting.name),
+        Kind::Count => argument.action(ArgAction::Count),
     })
 }
 
@@ -310,18 +314,15 @@ impl Loader {
             let row = Some((index, setting));
             match setting.kind {
                 Kind::Environment(_) => {}
-                Kind::Switch | Kind::Count => {
-                    let count = matches.get_count(setting.name);
-                    if count > 0 {
-                        let at = matches.index_of(setting.name).unwrap_or(0);
-                        let value = if setting.kind == Kind::Switch {
-                            "yes".to_owned()
-                        } else {
-                            count.to_string()
-                        };
-                        found.push((at, row, value));
-                    }
+                Kind::Switch if matches.get_flag(setting.name) => {
+                    let at = matches.index_of(setting.name).unwrap_or(0);
+                    found.push((at, row, "yes".to_owned()));
                 }
+                Kind::Count if matches.get_count(setting.name) > 0 => {
+                    let at = matches.index_of(setting.name).unwrap_or(0);
+                    found.push((at, row, matches.get_count(setting.name).to_string()));
+                }
+                Kind::Switch | Kind::Count => {}
                 Kind::Value(_) | Kind::Optional(..) | Kind::Toggle => {
                     found.extend(written(matches, setting.name).map(|(at, text)| (at, row, text)));
                 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::flags::{self, Kind, Setting};
+use super::flags::{self, Kind};
 use super::parse::{Action, Loaded, parse};
 use super::{BindingProtocol, Config, Listen, render};
 
@@ -97,7 +97,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ("-l *", "inter", "*"),
     ("", "verbosity", "0"),
     ("-vv", "verbosity", "2"),
-    ("-v -vd", "verbosity", "2"),
+    ("-v -vd -d", "verbosity", "2"),
     ("-M", "evictions", "off"),
     ("", "evictions", "on"),
     ("", "domain_socket", "NULL"),

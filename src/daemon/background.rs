@@ -50,7 +50,7 @@ pub(super) fn launch(arguments: &[OsString]) -> io::Result<ExitCode> {
 /// Leaves the terminal that the daemon was started from.
 pub(super) fn detach() {
     // Fails only for a process group leader, and then there is no terminal to leave.
-    drop(rustix::process::setsid());
+    let _ = rustix::process::setsid();
 }
 
 /// Tells whoever waits in [`launch`] that clients can connect, and lets go of the standard

@@ -135,9 +135,6 @@ fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> 
 fn start(config: &Config) -> Result<Server, Failure> {
     let identity = privileges::identity(config).map_err(Failure::usage)?;
     privileges::raise_limits(config).map_err(Failure::new)?;
-    if config.lock_memory {
-        privileges::lock_memory();
-    }
     let bound = Server::bind(config.clone()).map_err(Failure::new)?;
     if let Some(identity) = identity {
         identity
@@ -147,7 +144,11 @@ fn start(config: &Config) -> Result<Server, Failure> {
             privileges::allow_core_files();
         }
     }
-    bound.start().map_err(Failure::new)
+    let server = bound.start().map_err(Failure::new)?;
+    if config.lock_memory {
+        privileges::lock_memory();
+    }
+    Ok(server)
 }
 
 fn announce(config: &Config, server: &Server) {

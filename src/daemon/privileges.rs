@@ -118,7 +118,7 @@ pub(super) fn raise_limits(config: &Config) -> Result<(), Denied> {
             maximum: limit.maximum.map(|maximum| maximum.max(files)),
         };
         // The server checks what came of it and names the option if it is not enough.
-        drop(rustix::process::setrlimit(Resource::Nofile, wanted));
+        let _ = rustix::process::setrlimit(Resource::Nofile, wanted);
     }
     if config.core_dumps && !raise(Resource::Core) {
         return Err(Denied::CoreFiles);
@@ -146,10 +146,11 @@ fn raise(resource: Resource) -> bool {
     rustix::process::setrlimit(resource, wanted).is_ok() && maximum != Some(0)
 }
 
-/// Keeps all memory resident, now and later. A system that refuses is worth a warning only: the
-/// cache works without.
+/// Keeps memory resident from the moment it is used. A system that refuses is worth a warning
+/// only: the cache works without. Call it when memory has been reserved: with the lock on, what
+/// does not fit into the limit on locked memory could not even be reserved.
 pub(super) fn lock_memory() {
-    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE;
+    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     if let Err(error) = rustix::mm::mlockall(all) {
         log::warn!("cannot keep memory resident (-k)  error={error}");
     }
