@@ -37,6 +37,10 @@ pub const SCRATCH_SIZE: usize = 64 << 10;
 /// leaves room for others.
 pub const FLUSH_COUNT_MAX: usize = 4;
 
+/// Shares of `-R` requests that one connection may have in one turn when nobody else waits for
+/// the worker, so that a lone pipeline is not answered in crumbs.
+pub const SHARE_COUNT_MAX: usize = 8;
+
 /// A client that takes none of its output for so long is closed, in seconds.
 pub const WRITE_STALL_MAX_S: u32 = 60;
 

@@ -1,10 +1,7 @@
 //! The server in this process, from outside: real sockets on ports that the system chose.
 //!
 //! Being in the same process, these tests move the clock and read the counters directly.
-#![allow(
-    dead_code,
-    reason = "the client offers more than these tests need"
-)]
+#![allow(dead_code, reason = "the client offers more than these tests need")]
 
 #[path = "suite/support/client.rs"]
 mod client;
@@ -32,7 +29,7 @@ fn config() -> Config {
 }
 
 fn start(config: Config) -> (Server, SocketAddr) {
-    let server = Server::start(config).unwrap();
+    let server = Server::start(config).expect("a free port");
     let address = server.local_addrs()[0];
     (server, address)
 }

@@ -23,7 +23,10 @@ use super::connection::{Connection, Received, Sent};
 use super::gate::Gate;
 use super::mailbox::{Letter, Letters, Mailbox, Newcomer, ip_and_port};
 use super::udp::Datagrams;
-use crate::limits::{FLUSH_COUNT_MAX, READ_BUFFER_SIZE, SCRATCH_SIZE, WRITE_STALL_MAX_S};
+use crate::limits::{
+    FLUSH_COUNT_MAX, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE, SCRATCH_SIZE, SHARE_COUNT_MAX,
+    WRITE_STALL_MAX_S,
+};
 use crate::session::{CloseReason, Context, Next, Peer, Session, Shared};
 use crate::stats::Counters;
 use crate::time::Now;
@@ -267,7 +270,13 @@ impl Worker {
         self.desk.mailbox.set_current(connection.descriptor());
         let held = connection.holds_input();
         let context = self.desk.context(self.now);
-        let mut verdict = serve(&context, connection, &mut self.scratch, &mut self.output);
+        let mut turn = Turn {
+            context: &context,
+            alone: self.ready.is_empty(),
+            scratch: &mut self.scratch,
+            output: &mut self.output,
+        };
+        let mut verdict = turn.serve(connection);
         if self.output.capacity() > OUTPUT_KEEP {
             self.output = Vec::with_capacity(SCRATCH_SIZE);
         }
@@ -456,175 +465,187 @@ fn peer_of(info: &super::census::Info, dialect: crate::session::Dialect) -> Peer
     }
 }
 
-/// One turn of one connection.
-fn serve(
-    context: &Context<'_>,
-    connection: &mut Connection,
-    scratch: &mut [u8],
-    output: &mut Vec<u8>,
-) -> Verdict {
-    let now_s = context.now.uptime_s;
-    if connection.is_blocked() {
-        let (sent, count) = connection.send_waiting(now_s);
-        context.counters.bytes_written.add(count as u64);
-        match sent {
-            Sent::All => {}
-            Sent::Part => return Verdict::Wait,
-            Sent::Broken => return Verdict::Close(CloseReason::Error),
+/// What one connection's turn works with.
+struct Turn<'a> {
+    context: &'a Context<'a>,
+    /// Nobody else waits for this worker.
+    alone: bool,
+    scratch: &'a mut [u8],
+    output: &'a mut Vec<u8>,
+}
+
+impl Turn<'_> {
+    fn serve(&mut self, connection: &mut Connection) -> Verdict {
+        let context = self.context;
+        let now_s = context.now.uptime_s;
+        if connection.is_blocked() {
+            let (sent, count) = connection.send_waiting(now_s);
+            context.counters.bytes_written.add(count as u64);
+            match sent {
+                Sent::All => {}
+                Sent::Part => return Verdict::Wait,
+                Sent::Broken => return Verdict::Close(CloseReason::Error),
+            }
         }
-    }
-    if let Some(reason) = connection.closing {
-        return Verdict::Close(reason);
-    }
-    if connection.watching {
-        return watch(context, connection, scratch, output);
-    }
-    if connection.resume {
-        connection.resume = false;
-        let (input, start) = connection.take_input();
-        let (consumed, verdict) = drive(context, connection, &input[start..], output);
-        connection.put_back_input(input, start + consumed);
-        return verdict;
-    }
-    if !connection.readable {
-        return Verdict::Wait;
-    }
-    let held = connection.input().len();
-    let Some(room) = scratch.get_mut(held..).filter(|room| !room.is_empty()) else {
-        // A session asks for no more than fits here.
-        log::error!("a request does not fit a worker's buffer");
-        return Verdict::Close(CloseReason::Error);
-    };
-    let count = match connection.receive(room) {
-        Received::Bytes(count) => count,
-        Received::Nothing => {
-            connection.readable = false;
+        if let Some(reason) = connection.closing {
+            return Verdict::Close(reason);
+        }
+        if connection.watching {
+            return self.watch(connection);
+        }
+        if connection.resume {
+            connection.resume = false;
+            let (input, start) = connection.take_input();
+            let (consumed, verdict) = self.drive(connection, &input[start..]);
+            connection.put_back_input(input, start + consumed);
+            return verdict;
+        }
+        if !connection.readable {
             return Verdict::Wait;
         }
-        Received::End => return leave(connection, CloseReason::Normal),
-        Received::Broken => return leave(connection, CloseReason::Error),
-    };
-    // A short read has emptied the socket: the poll will tell when there is more. Only an end
-    // that has been told already would not be told again.
-    connection.readable = count == room.len() || connection.ended;
-    connection.heard(now_s);
-    context.counters.bytes_read.add(count as u64);
-    let filled = held + count;
-    if filled < connection.at_least {
-        connection.extend_input(&scratch[held..filled]);
-        return Verdict::Wait;
+        self.read(connection)
     }
-    if held > 0 {
-        let (input, start) = connection.take_input();
-        scratch[..held].copy_from_slice(&input[start..]);
+
+    /// Reads once, and lets the session answer what there is then.
+    fn read(&mut self, connection: &mut Connection) -> Verdict {
+        let held = connection.input().len();
+        let Some(room) = self.scratch.get_mut(held..).filter(|room| !room.is_empty()) else {
+            // A session asks for no more than fits here.
+            log::error!("a request does not fit a worker's buffer");
+            return Verdict::Close(CloseReason::Error);
+        };
+        let count = match connection.receive(room) {
+            Received::Bytes(count) => count,
+            Received::Nothing => {
+                connection.readable = false;
+                return Verdict::Wait;
+            }
+            Received::End => return leave(connection, CloseReason::Normal),
+            Received::Broken => return leave(connection, CloseReason::Error),
+        };
+        // A short read has emptied the socket: the poll will tell when there is more. Only an
+        // end that has been told already would not be told again.
+        connection.readable = count == room.len() || connection.ended;
+        connection.heard(self.context.now.uptime_s);
+        self.context.counters.bytes_read.add(count as u64);
+        let filled = held + count;
+        if filled < connection.at_least {
+            connection.extend_input(&self.scratch[held..filled]);
+            return Verdict::Wait;
+        }
+        if held > 0 {
+            let (input, start) = connection.take_input();
+            self.scratch[..held].copy_from_slice(&input[start..]);
+        }
+        // The scratch buffer is lent to the session while it writes into the output.
+        let scratch = std::mem::take(&mut self.scratch);
+        let (consumed, verdict) = self.drive(connection, &scratch[..filled]);
+        connection.keep_input(&scratch[consumed..filled]);
+        self.scratch = scratch;
+        verdict
     }
-    let (consumed, verdict) = drive(context, connection, &scratch[..filled], output);
-    connection.keep_input(&scratch[consumed..filled]);
-    verdict
+
+    /// Lets the session answer what is in `input`. Returns the number of bytes that are done with.
+    fn drive(&mut self, connection: &mut Connection, input: &[u8]) -> (usize, Verdict) {
+        let mut consumed = 0;
+        let mut flushes = 0;
+        let mut shares = 1;
+        self.output.clear();
+        loop {
+            let session = &mut connection.session;
+            let driven = session.drive(self.context, &input[consumed..], self.output);
+            consumed += driven.consumed;
+            if driven.next == Next::Yield {
+                self.context.counters.conn_yields.add(1);
+                if self.alone && shares < SHARE_COUNT_MAX && self.output.len() < OUTPUT_SIZE_HIGH {
+                    shares += 1;
+                    continue;
+                }
+            }
+            let sent = self.send(connection);
+            if sent == Sent::Broken {
+                return (consumed, Verdict::Close(CloseReason::Error));
+            }
+            let blocked = sent == Sent::Part;
+            let verdict = match driven.next {
+                Next::Read { at_least } => {
+                    connection.at_least = at_least;
+                    Verdict::Wait
+                }
+                Next::Flush if !blocked && flushes < FLUSH_COUNT_MAX => {
+                    flushes += 1;
+                    continue;
+                }
+                Next::Flush | Next::Yield => {
+                    connection.resume = true;
+                    if blocked {
+                        Verdict::Wait
+                    } else {
+                        Verdict::Again
+                    }
+                }
+                Next::Watch => {
+                    connection.watching = true;
+                    Verdict::Again
+                }
+                Next::Close | Next::Abort => {
+                    consumed = input.len();
+                    let reason = match driven.next {
+                        Next::Abort => CloseReason::Error,
+                        _ => CloseReason::Normal,
+                    };
+                    if blocked {
+                        connection.closing = Some(reason);
+                        Verdict::Wait
+                    } else {
+                        Verdict::Close(reason)
+                    }
+                }
+            };
+            return (consumed, verdict);
+        }
+    }
+
+    /// Sends the output and empties it; what the client does not take moves to the connection.
+    fn send(&mut self, connection: &mut Connection) -> Sent {
+        if self.output.is_empty() {
+            return Sent::All;
+        }
+        let (sent, count) = connection.send(self.output, self.context.now.uptime_s);
+        self.context.counters.bytes_written.add(count as u64);
+        self.output.clear();
+        sent
+    }
+
+    /// One turn of a watcher: sends what the hub has for it, and notices when it leaves. What it
+    /// says is not heard any more.
+    fn watch(&mut self, connection: &mut Connection) -> Verdict {
+        if connection.readable {
+            match connection.receive(self.scratch) {
+                Received::Bytes(count) => {
+                    connection.readable = count == self.scratch.len() || connection.ended;
+                }
+                Received::Nothing => connection.readable = false,
+                Received::End => return leave(connection, CloseReason::Normal),
+                Received::Broken => return leave(connection, CloseReason::Error),
+            }
+        }
+        self.output.clear();
+        let id = u64::try_from(connection.descriptor()).unwrap_or(0);
+        self.context.shared.hub.take(id, self.output);
+        if self.output.is_empty() {
+            return Verdict::Wait;
+        }
+        match self.send(connection) {
+            Sent::All => Verdict::Again,
+            Sent::Part => Verdict::Wait,
+            Sent::Broken => Verdict::Close(CloseReason::Error),
+        }
+    }
 }
 
 /// The client has left: nothing more is to be read.
 fn leave(connection: &mut Connection, reason: CloseReason) -> Verdict {
     connection.readable = false;
     Verdict::Close(reason)
-}
-
-/// Lets the session answer what is in `input`. Returns the number of bytes that are done with.
-fn drive(
-    context: &Context<'_>,
-    connection: &mut Connection,
-    input: &[u8],
-    output: &mut Vec<u8>,
-) -> (usize, Verdict) {
-    let mut consumed = 0;
-    for _ in 0..FLUSH_COUNT_MAX {
-        output.clear();
-        let driven = connection
-            .session
-            .drive(context, &input[consumed..], output);
-        consumed += driven.consumed;
-        let mut sent = Sent::All;
-        if !output.is_empty() {
-            let count;
-            (sent, count) = connection.send(output, context.now.uptime_s);
-            context.counters.bytes_written.add(count as u64);
-        }
-        if sent == Sent::Broken {
-            return (consumed, Verdict::Close(CloseReason::Error));
-        }
-        match driven.next {
-            Next::Read { at_least } => {
-                connection.at_least = at_least;
-                return (consumed, Verdict::Wait);
-            }
-            Next::Flush if sent == Sent::All => {}
-            Next::Flush => {
-                connection.resume = true;
-                return (consumed, Verdict::Wait);
-            }
-            Next::Yield => {
-                context.counters.conn_yields.add(1);
-                connection.resume = true;
-                let blocked = sent == Sent::Part;
-                return (
-                    consumed,
-                    if blocked {
-                        Verdict::Wait
-                    } else {
-                        Verdict::Again
-                    },
-                );
-            }
-            Next::Watch => {
-                connection.watching = true;
-                return (consumed, Verdict::Again);
-            }
-            Next::Close | Next::Abort => {
-                let reason = match driven.next {
-                    Next::Abort => CloseReason::Error,
-                    _ => CloseReason::Normal,
-                };
-                if sent == Sent::All {
-                    return (consumed, Verdict::Close(reason));
-                }
-                connection.closing = Some(reason);
-                return (input.len(), Verdict::Wait);
-            }
-        }
-    }
-    connection.resume = true;
-    (consumed, Verdict::Again)
-}
-
-/// One turn of a watcher: sends what the hub has for it, and notices when it leaves. What it says
-/// is not heard any more.
-fn watch(
-    context: &Context<'_>,
-    connection: &mut Connection,
-    scratch: &mut [u8],
-    output: &mut Vec<u8>,
-) -> Verdict {
-    if connection.readable {
-        match connection.receive(scratch) {
-            Received::Bytes(count) => {
-                connection.readable = count == scratch.len() || connection.ended;
-            }
-            Received::Nothing => connection.readable = false,
-            Received::End => return leave(connection, CloseReason::Normal),
-            Received::Broken => return leave(connection, CloseReason::Error),
-        }
-    }
-    output.clear();
-    let id = u64::try_from(connection.descriptor()).unwrap_or(0);
-    context.shared.hub.take(id, output);
-    if output.is_empty() {
-        return Verdict::Wait;
-    }
-    let (sent, count) = connection.send(output, context.now.uptime_s);
-    context.counters.bytes_written.add(count as u64);
-    match sent {
-        Sent::All => Verdict::Again,
-        Sent::Part => Verdict::Wait,
-        Sent::Broken => Verdict::Close(CloseReason::Error),
-    }
 }
