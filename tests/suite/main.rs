@@ -4,5 +4,7 @@
 //! fixes a port, and no test expects a duration.
 #![allow(dead_code, reason = "support offers more than each build needs")]
 
+mod hostile;
 mod support;
 mod transcripts;
+mod truncation;

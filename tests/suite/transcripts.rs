@@ -71,12 +71,12 @@ impl Wire for Socket<'_> {
     }
 }
 
-fn flags(transcript: &Transcript) -> Vec<&str> {
+pub(crate) fn flags(transcript: &Transcript) -> Vec<&str> {
     transcript.flags.iter().map(String::as_str).collect()
 }
 
 /// Runs all transcripts and fails with all differences at once.
-fn run_all(run: impl Fn(&Transcript) -> Result<(), String>) {
+pub(crate) fn run_all(run: impl Fn(&Transcript) -> Result<(), String>) {
     let only = std::env::var("LARDER_TRANSCRIPT").unwrap_or_default();
     let mut differences = Vec::new();
     for transcript in Transcript::all() {
