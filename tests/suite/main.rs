@@ -4,7 +4,10 @@
 //! fixes a port, and no test expects a duration.
 #![allow(dead_code, reason = "support offers more than each build needs")]
 
+mod clients;
+mod connections;
 mod hostile;
+mod process;
 mod support;
 mod transcripts;
 mod truncation;

@@ -90,6 +90,15 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
+    /// Tells the peer that nothing more will be sent, and goes on receiving.
+    pub(crate) fn finish_sending(&mut self) {
+        let done = match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(std::net::Shutdown::Write),
+        };
+        done.expect("a peer");
+    }
+
     /// The next `count` bytes; fewer only if the connection ends or the wait does.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         self.fill_until(|received| received.len() >= count);

@@ -1,0 +1,178 @@
+//! larderd as a process: how it starts, what it refuses, how it ends.
+
+use rustix::process::Signal;
+
+use crate::support::Server;
+use crate::support::process::{is_root, wait_until};
+use crate::support::server::run;
+
+#[test]
+fn sigterm_and_sigint_end_it_cleanly() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start(&[]);
+        let mut client = server.connect();
+        client.sync();
+        server.signal(signal);
+        let status = server.await_exit();
+        assert_eq!(status.code(), Some(0), "{signal:?}: {}", server.log());
+        client.expect_close();
+    }
+}
+
+#[test]
+fn sigusr1_ends_it_gracefully() {
+    let mut server = Server::start(&[]);
+    server.connect().sync();
+    server.signal(Signal::USR1);
+    assert_eq!(server.await_exit().code(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn sighup_is_survived() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
+    server.signal(Signal::HUP);
+    client.ask("get k\r\n", "VALUE k 0 1\r\nv\r\nEND\r\n");
+    server.connect().sync();
+}
+
+#[test]
+fn shutdown_ends_it_where_it_is_allowed() {
+    for command in ["shutdown\r\n", "shutdown graceful\r\n"] {
+        let mut server = Server::start(&["-A"]);
+        let mut client = server.connect();
+        client.ask("shutdown zz\r\n", "CLIENT_ERROR invalid shutdown mode\r\n");
+        client.send(command);
+        assert_eq!(server.await_exit().code(), Some(0), "{command}");
+    }
+}
+
+#[test]
+fn what_is_asked_about_itself_is_told_on_stdout() {
+    for (flag, word) in [
+        ("-h", "unix-socket"),
+        ("--help", "memory-limit"),
+        ("-V", "larder"),
+        ("--version", "larder"),
+        ("-i", "Copyright"),
+    ] {
+        let ended = run(&[flag], &[]);
+        assert_eq!(ended.code, Some(0), "{flag}: {}", ended.stderr);
+        assert!(ended.stdout.contains(word), "{flag}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_wrong_option_is_named_with_its_value() {
+    let wrong: &[(&[&str], &[&str])] = &[
+        (&["--no-such-option"], &["--no-such-option"]),
+        (&["-m", "many"], &["-m", "many"]),
+        (&["-p", "99999"], &["-p", "99999"]),
+        (&["-t", "0"], &["-t", "0"]),
+        (&["-c", "-1"], &["-c"]),
+        (&["-I", "3g"], &["-I", "3g"]),
+        (&["-I", "10"], &["-I", "10"]),
+        (&["-f", "1"], &["-f", "1"]),
+        (&["-o", "no_such_thing"], &["no_such_thing"]),
+        (&["-o", "idle_timeout=soon"], &["idle_timeout", "soon"]),
+        (&["-B", "morse"], &["-B", "morse"]),
+        (&["--config", "/nonexistent/file"], &["/nonexistent/file"]),
+    ];
+    for (flags, words) in wrong {
+        let ended = run(flags, &[]);
+        assert!(
+            ended.code.is_some_and(|code| code != 0),
+            "{flags:?} is taken"
+        );
+        for word in *words {
+            let told = ended.stderr.contains(word);
+            assert!(told, "{flags:?} does not say {word}: {}", ended.stderr);
+        }
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let ended = run(&["--check-config"], &[("LARDER_MEMORY_LIMIT", "many")]);
+    assert_ne!(ended.code, Some(0));
+    let text = ended.stderr;
+    assert!(text.contains("LARDER_MEMORY_LIMIT"), "{text}");
+    assert!(text.contains("many"), "{text}");
+}
+
+#[test]
+fn a_configuration_can_be_checked_and_printed_without_serving() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("memcached.conf");
+    let text = "# as Debian writes it\n-m 128\n\n-p 11311\n-l 127.0.0.1\n-o idle_timeout=9\n";
+    std::fs::write(&file, text).expect("a file");
+    let name = file.to_string_lossy().into_owned();
+    let checked = run(&["--config", &name, "--check-config"], &[]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let printed = run(&["--config", &name, "--print-config"], &[]);
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    assert!(printed.stdout.contains("11311"), "{}", printed.stdout);
+    assert!(printed.stdout.contains(&name), "{}", printed.stdout);
+}
+
+#[test]
+fn the_command_line_wins_over_environment_and_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("larder.conf");
+    std::fs::write(&file, "-m 100\n-c 100\n-t 3\n").expect("a file");
+    let name = file.to_string_lossy().into_owned();
+    let flags = ["--config", &name, "-m", "300", "--print-config"];
+    let ended = run(
+        &flags,
+        &[("LARDER_MEMORY_LIMIT", "200"), ("LARDER_CONN_LIMIT", "200")],
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for number in ["300", "200"] {
+        assert!(ended.stdout.contains(number), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_is_served() {
+    let server = Server::start(&[]);
+    let port = server.address().port().to_string();
+    let user: &[&str] = if is_root() { &["-u", "root"] } else { &[] };
+    let mut flags = vec!["-l", "127.0.0.1", "-p", &port, "-U", "0"];
+    flags.extend(user);
+    let ended = run(&flags, &[]);
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stderr.contains(&port), "{}", ended.stderr);
+    server.connect().sync();
+}
+
+#[test]
+fn a_pid_file_holds_the_process_id_and_goes_with_the_process() {
+    let mut server = Server::start(&["-P", "FOLDER/pid"]);
+    let file = server.folder().join("pid");
+    let mut text = String::new();
+    assert!(wait_until(|| {
+        text = std::fs::read_to_string(&file).unwrap_or_default();
+        !text.trim().is_empty()
+    }));
+    assert_eq!(text.trim(), server.pid().to_string());
+    server.signal(Signal::TERM);
+    server.await_exit();
+    assert!(!file.exists(), "the pid file stays");
+}
+
+#[test]
+fn nothing_of_a_request_is_logged() {
+    let mut server = Server::start(&["-vv"]);
+    let mut client = server.connect();
+    client.ask("set somekey 0 0 6\r\nsecret\r\n", "STORED\r\n");
+    client.ask("get somekey\r\n", "VALUE somekey 0 6\r\nsecret\r\nEND\r\n");
+    client.ask("bogus secret\r\n", "ERROR\r\n");
+    drop(client);
+    server.signal(Signal::TERM);
+    server.await_exit();
+    let log = server.log();
+    assert!(!log.contains("secret"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
