@@ -42,10 +42,16 @@ const _: () = {
     assert!(OVERFLOW_WORD * 4 == SLOTS);
 };
 
-/// The hash of a key, as the parts that the store uses.
+/// The part of a hash that slots keep. The bucket comes from bits below it, the shard from above.
 #[inline]
 fn tag_of(hash: u64) -> u8 {
-    (hash >> 32) as u8
+    hash.to_le_bytes()[4]
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
+const fn low_half(word: u64) -> u32 {
+    word as u32
 }
 
 /// Where an item is found in the index.
@@ -70,7 +76,7 @@ impl Root {
     #[inline]
     fn bucket_of(hash: u64, buckets: u32) -> u32 {
         let mask = u32::MAX >> buckets.leading_zeros();
-        let bucket = hash as u32 & mask;
+        let bucket = low_half(hash) & mask;
         if bucket >= buckets {
             bucket & (mask >> 1)
         } else {
@@ -127,11 +133,11 @@ fn matches(line: &[AtomicU32; LINE_WORDS], tag: u8) -> Matches {
     let third = line[2].load(Ordering::Relaxed);
     let pattern = ONES * u64::from(tag);
     let low = (first | second << 32) ^ pattern;
-    let high = third ^ pattern as u32;
+    let high = third ^ low_half(pattern);
     // The classic test for a zero byte; a carry may add a false match, never hide a true one.
     Matches {
         low: low.wrapping_sub(ONES) & !low & (ONES << 7),
-        high: high.wrapping_sub(ONES as u32) & !high & ((ONES as u32) << 7),
+        high: high.wrapping_sub(low_half(ONES)) & !high & (low_half(ONES) << 7),
     }
 }
 
@@ -450,5 +456,5 @@ fn filled_position(line: &[AtomicU32; LINE_WORDS]) -> Option<usize> {
 }
 
 fn tag_at(line: &[AtomicU32; LINE_WORDS], position: usize) -> u8 {
-    (line[position / 4].load(Ordering::Relaxed) >> (position % 4 * 8)) as u8
+    line[position / 4].load(Ordering::Relaxed).to_le_bytes()[position % 4]
 }

@@ -607,4 +607,12 @@ impl Store {
         self.upkeep.lock().take_events().into_iter().for_each(see);
         lost
     }
+
+    /// Panics unless every structural invariant holds. O(items): for tests, never the server.
+    #[cfg(any(test, fuzzing))]
+    pub fn check(&self) {
+        for place in &self.places {
+            place.shard.lock().check();
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! hold what a request does ([`read`], [`write`], [`upload`]), how room is made ([`room`]),
 //! what happens by itself ([`upkeep`]) and what is reported ([`report`]).
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod read;
 mod report;
 mod room;

@@ -226,12 +226,11 @@ impl Shard {
                 Err(_) => return Fetched::Miss(Miss::NoMemory),
             }
         }
-        if how.no_bump {
-            // Neither a mark nor a count.
-        } else if !(before.fetched && header.is(Flag::ACTIVE)) || !self.lru.segmented {
-            self.bump(handle, &header, now);
-            self.count_hit(handle, header.queue());
-        } else {
+        if !how.no_bump {
+            let settled = before.fetched && header.is(Flag::ACTIVE) && self.lru.segmented;
+            if !settled {
+                self.bump(handle, &header, now);
+            }
             self.count_hit(handle, header.queue());
         }
         if won || how.touch.is_some() || !how.no_bump {

@@ -62,9 +62,10 @@ impl Shard {
             if chunks >= SWEEP_CHUNKS_MAX {
                 return false;
             }
+            // A page may have changed hands since the last step: then the cut begins again.
             let page = match self.sweep.page {
-                0 => self.slabs.newest_page(self.sweep.cut),
-                page => page,
+                page if page != 0 && self.owns(page, self.sweep.cut) => page,
+                _ => self.slabs.newest_page(self.sweep.cut),
             };
             if page == 0 {
                 self.sweep.page = 0;
