@@ -3,6 +3,7 @@
 //! Start reading at [`run`].
 
 mod background;
+mod confine;
 mod logging;
 mod pidfile;
 mod privileges;
@@ -119,6 +120,9 @@ fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> 
         }
         written.ok()
     });
+    if config.drop_privileges {
+        confine::confine().map_err(|error| Failure::new(format!("-o drop_privileges: {error}")))?;
+    }
     announce(&config, &server);
     if config.daemonize {
         background::ready(config.verbosity > 0).map_err(Failure::new)?;

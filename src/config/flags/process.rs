@@ -261,16 +261,14 @@ pub(super) const ROWS: &[Setting] = &[
         extended: Some("drop_privileges"),
         kind: Kind::Toggle,
         group: Group::Process,
-        help: "Give up system calls that serving does not need.",
+        help: "Give up system calls that serving does not need, such as those that start programs \
+               or reach other hosts.",
         apply: |config, value| {
             config.drop_privileges = yes(value)?;
             Ok(())
         },
         show: |config| show_yes(config.drop_privileges),
         stat: stat("drop_privileges"),
-        support: Support::Refused(
-            "This version of larderd has no filter on system calls; use the service manager's.",
-        ),
         ..ROW
     },
     Setting {
