@@ -21,11 +21,10 @@ the environment, the environment than the file. -o takes the settings that memca
 in memcached's spelling: -o idle_timeout=60,no_lru_crawler";
 
 /// What `-i` says.
-pub const LICENSE: &str = "\
-larder is free software under the Apache License 2.0 or the MIT license, at your option.
-The software is provided as is, without warranty of any kind, express or implied.
-The texts of both licenses come with its source.
-";
+pub const LICENSE: &str = concat!(
+    "larder is free software under the Apache License 2.0 or, at your option, under this one:\n\n",
+    include_str!("../../LICENSE-MIT")
+);
 
 /// The help of one setting, with its default and its name under `-o`.
 pub fn help_text(setting: &Setting) -> String {
