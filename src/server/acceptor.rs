@@ -161,6 +161,13 @@ impl Acceptor {
                 self.complain("connections wait: limit reached");
                 return Halt::Full;
             }
+            // The spare one is taken first: whoever gets the last descriptor must not be a client.
+            if self.spare.is_none() {
+                self.spare = spare();
+            }
+            if self.spare.is_none() {
+                return self.starve();
+            }
             let listener = &self.entrances[index].listener.socket;
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(listener, flags) {
@@ -173,24 +180,14 @@ impl Acceptor {
                     self.gate.resume();
                     return Halt::Empty;
                 }
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    self.complain("connections wait: the system has no descriptors left");
-                    let halt = if self.fast {
-                        self.turn_away(index)
-                    } else {
-                        Some(Halt::Starved)
-                    };
-                    match halt {
-                        None => {}
-                        Some(Halt::Starved) => {
-                            self.gate.pause(false);
-                            return Halt::Starved;
-                        }
-                        Some(halt) => return halt,
+                Err(Errno::MFILE | Errno::NFILE) if self.fast => {
+                    if let Some(halt) = self.turn_away(index) {
+                        return halt;
                     }
                 }
-                // The client has gone already, or its network says something odd.
-                Err(_) => {}
+                // The client has gone already.
+                Err(Errno::CONNABORTED | Errno::INTR) => {}
+                Err(_) => return self.starve(),
             }
         }
         Halt::Fair
@@ -199,24 +196,27 @@ impl Acceptor {
     /// Frees the spare descriptor to tell one client that there is no room. Returns why to stop,
     /// if to stop.
     fn turn_away(&mut self, index: usize) -> Option<Halt> {
-        if self.spare.take().is_none() {
-            self.spare = spare();
-            return Some(Halt::Starved);
-        }
+        self.spare = None;
         let listener = &self.entrances[index].listener.socket;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let accepted = rustix::net::accept_with(listener, flags);
-        if let Ok(socket) = &accepted {
-            self.refuse(socket);
-        }
-        let halt = match accepted {
+        let halt = match rustix::net::accept_with(listener, flags) {
             // Without descriptors the system says so before it looks whether anybody waits.
             Err(Errno::AGAIN) => Some(Halt::Empty),
-            Err(_) => Some(Halt::Starved),
-            Ok(_) => None,
+            Err(_) => Some(self.starve()),
+            // Closed here, so that its descriptor becomes the spare one again.
+            Ok(socket) => {
+                self.refuse(&socket);
+                None
+            }
         };
         self.spare = spare();
         halt
+    }
+
+    fn starve(&mut self) -> Halt {
+        self.complain("connections wait: the system gives no more descriptors");
+        self.gate.pause(false);
+        Halt::Starved
     }
 
     fn refuse(&self, socket: &OwnedFd) {
