@@ -11,7 +11,7 @@ APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy
 QUIET_SERVICE = if [ -d /run/systemd/system ]; then $(SUDO) systemctl disable --now memcached; fi
 VENV = .venv
 
-.PHONY: help run test check bench clean deps generated
+.PHONY: help run test check bench soak clean deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: ## Format, lints, documentation, generated files, house rules
 
 bench: deps ## In-process benches, and memcached and larderd side by side
 	$(CARGO) bench --locked
+
+soak: ## 4 GiB of churn through 64 MiB, in a release build
+	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture
 
 clean: ## Remove everything that was built or installed here
 	$(CARGO) clean

@@ -33,8 +33,7 @@ def classic(client):
     assert client.incr("none", 1) is None
     assert client.touch("key", 100, noreply=False) is True
     assert client.touch("none", 100, noreply=False) is False
-    assert client.gat("key", 50) == b"99 "
-    value, cas = client.gats("key", 50)
+    value, cas = client.gets("key")
     assert value == b"99 " and cas.isdigit()
     assert client.delete("key", noreply=False) is True
     assert client.delete("key", noreply=False) is False
@@ -122,10 +121,12 @@ def main():
     plain = Client(SERVER, timeout=20, no_delay=True, default_noreply=False)
     pooled = PooledClient(SERVER, timeout=20, max_pool_size=4)
     for client in (plain, pooled):
+        client.flush_all(noreply=False)
         for conversation in (classic, many, swap, quiet, large, wrong):
             conversation(client)
     raw(plain)
     classic(RetryingClient(Client(SERVER, timeout=20), attempts=2))
+    plain.flush_all(noreply=False)
     hashed = HashClient([SERVER], timeout=20, use_pooling=True)
     hashed.set("hashed", b"1", noreply=False)
     assert hashed.get_many(["hashed"]) == {"hashed": b"1"}

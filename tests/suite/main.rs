@@ -7,6 +7,7 @@
 mod clients;
 mod connections;
 mod hostile;
+mod memory;
 mod process;
 mod support;
 mod transcripts;
