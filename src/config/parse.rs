@@ -401,6 +401,10 @@ impl Loader {
             let Some(value) = variable(environment, &name) else {
                 continue;
             };
+            // To go into the background is the caller's wish, not the environment's.
+            if setting.name == "daemon" {
+                continue;
+            }
             // A container platform announces a service called "larder" by variables of this
             // very form, LARDER_PORT=tcp://192.0.2.1:11211 among them.
             if value.contains("://") {

@@ -356,6 +356,7 @@ fn the_environment_names_settings_switches_and_words() {
             ("LARDER_DEBUG_COMMANDS", "1"),
             ("MEMCACHED_PORT_FILENAME", "/tmp/ports"),
             ("LARDER_VERBOSE", "2"),
+            ("LARDER_DAEMON", "yes"),
             ("LARDER_PORT", "tcp://10.0.0.1:11211"),
             ("LARDER_SERVICE_HOST", "10.0.0.1"),
             ("LARDER_MEMORY_LIMIY", "5"),
@@ -365,6 +366,7 @@ fn the_environment_names_settings_switches_and_words() {
     .unwrap();
     let config = &loaded.config;
     assert!(!config.evict && !config.lru_crawler && config.debug_commands);
+    assert!(!config.daemonize);
     assert_eq!((config.idle_timeout_s, config.verbosity), (9, 2));
     assert_eq!(
         config.tcp_port, 11211,

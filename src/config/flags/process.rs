@@ -198,7 +198,8 @@ pub(super) const ROWS: &[Setting] = &[
         short: Some('d'),
         group: Group::Process,
         help: "Run in the background. The command returns when clients can connect, or with \
-               the reason why they cannot. Ignored in the file.",
+               the reason why they cannot. Only on the command line: ignored in the environment and \
+               the file.",
         apply: |config, value| {
             config.daemonize = yes(value)?;
             Ok(())
