@@ -26,6 +26,8 @@ mod shard;
 mod slab;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::io;

@@ -184,10 +184,7 @@ impl Shard {
                 let chunk = self.lease.at_mut(state.head);
                 item::set_serial(chunk, serial);
                 item::set_access(chunk, now.uptime_s);
-                if let (true, Some((expiry_s, token_sent))) = (stale, kept) {
-                    if header.has_expiry() || expiry_s == 0 {
-                        header.set_expiry(chunk, expiry_s);
-                    }
+                if let (true, Some((_, token_sent))) = (stale, kept) {
                     item::set_mark(chunk, Mark::STALE, true);
                     item::set_mark(chunk, Mark::TOKEN_SENT, token_sent);
                 }
@@ -195,9 +192,22 @@ impl Shard {
                 // Room in the index is found before the upload ceases to be one.
                 self.reserve_index(now)?;
                 self.uploads.remove(id);
-                match self.link_over(handle, &key, state.hash, now) {
-                    Ok(()) => Ok(self.stored(handle, class)),
-                    Err(Short) => Ok(self.put_failed(&put, value_size, PutStatus::NoMemory, now)),
+                let expiry_s = kept.filter(|_| stale).map(|(expiry_s, _)| expiry_s);
+                let linked = self
+                    .link_over(handle, &key, state.hash, now)
+                    .and_then(|()| match expiry_s {
+                        Some(expiry_s) => self.set_expiry(handle, state.hash, expiry_s, now),
+                        None => Ok(handle),
+                    });
+                match linked {
+                    Ok(handle) => Ok(self.stored(handle, class)),
+                    Err(Short) => {
+                        let put = Put {
+                            drop_on_failure: true,
+                            ..put
+                        };
+                        Ok(self.put_failed(&put, value_size, PutStatus::NoMemory, now))
+                    }
                 }
             }
         }

@@ -1,0 +1,360 @@
+//! Promises of the store that the model does not state.
+
+use super::{
+    Delete, DeleteStatus, Fetch, Fetched, ItemInfo, Miss, Put, PutMode, PutReply, PutStatus, Store,
+    StoreConfig, testing,
+};
+use crate::time::{Expiry, Now};
+
+const NOW: Now = Now {
+    uptime_s: 100,
+    unix_s: 1_700_000_000,
+};
+
+fn later(seconds: u32) -> Now {
+    Now {
+        uptime_s: NOW.uptime_s + seconds,
+        unix_s: NOW.unix_s + i64::from(seconds),
+    }
+}
+
+fn store(config: &StoreConfig) -> Store {
+    Store::new(config).unwrap()
+}
+
+fn put<'a>(store: &Store, key: &'a [u8]) -> Put<'a> {
+    Put {
+        key,
+        hash: store.hash(key),
+        mode: PutMode::Set,
+        client_flags: 0,
+        expiry: Expiry::NEVER,
+        compare: None,
+        assign_cas: None,
+        invalidate: false,
+        vivify: None,
+        binary_key: false,
+        drop_on_failure: true,
+    }
+}
+
+fn set(store: &Store, key: &[u8], value: &[u8], now: Now) -> PutReply {
+    store.put(&put(store, key), value, now)
+}
+
+fn value(store: &Store, key: &[u8], now: Now) -> Result<Vec<u8>, Miss> {
+    store.fetch(
+        key,
+        store.hash(key),
+        now,
+        &Fetch::default(),
+        |fetched| match fetched {
+            Fetched::Hit(hit) => {
+                let mut value = Vec::new();
+                hit.copy_value(&mut value);
+                Ok(value)
+            }
+            Fetched::Miss(miss) => Err(miss),
+        },
+    )
+}
+
+fn run_upkeep(store: &Store, now: Now) {
+    for _ in 0..10_000 {
+        if !store.upkeep(now) {
+            return;
+        }
+    }
+    panic!("upkeep finds no end");
+}
+
+#[test]
+fn a_flush_parts_what_was_stored_in_one_second() {
+    let store = store(&testing::config(8));
+    set(&store, b"before", b"1", NOW);
+    store.flush(None, NOW);
+    set(&store, b"after", b"2", NOW);
+    assert_eq!(value(&store, b"before", NOW), Err(Miss::Flushed));
+    assert_eq!(value(&store, b"after", NOW), Ok(b"2".to_vec()));
+    run_upkeep(&store, later(1));
+    assert_eq!(store.totals().curr_items, 1);
+}
+
+#[test]
+fn a_flush_that_waits_takes_what_is_stored_until_then() {
+    let store = store(&testing::config(8));
+    store.flush(Some(110), NOW);
+    set(&store, b"a", b"1", later(9));
+    assert!(value(&store, b"a", later(9)).is_ok());
+    assert_eq!(value(&store, b"a", later(10)), Err(Miss::Flushed));
+    set(&store, b"b", b"1", later(10));
+    assert!(value(&store, b"b", later(10)).is_ok());
+}
+
+#[test]
+fn expired_items_are_freed_without_being_asked_for() {
+    let store = store(&testing::config(8));
+    for number in 0..5000_u32 {
+        let key = number.to_string();
+        let request = Put {
+            expiry: Expiry::at(NOW.uptime_s + 1 + number % 2),
+            ..put(&store, key.as_bytes())
+        };
+        store.put(&request, &[b'x'; 50], NOW);
+    }
+    run_upkeep(&store, later(1));
+    assert_eq!(store.totals().curr_items, 2500);
+    run_upkeep(&store, later(2));
+    let totals = store.totals();
+    assert_eq!((totals.curr_items, totals.bytes), (0, 0));
+    assert_eq!(totals.crawler_reclaimed, 5000);
+    assert_eq!(totals.evictions, 0);
+}
+
+#[test]
+fn an_older_cas_that_stores_keeps_the_old_expiry_however_the_value_came() {
+    let store = store(&testing::config(8));
+    for upload in [false, true] {
+        let first = Put {
+            expiry: Expiry::at(150),
+            ..put(&store, b"k")
+        };
+        let cas = store.put(&first, b"v", NOW).cas;
+        let again = Put {
+            compare: Some(cas - 1),
+            invalidate: true,
+            ..put(&store, b"k")
+        };
+        let reply = if upload {
+            let mut upload = store.begin_upload(&again, 3, NOW).unwrap();
+            store.fill_upload(&mut upload, b"new", NOW).unwrap();
+            store.finish_upload(upload, NOW)
+        } else {
+            store.put(&again, b"new", NOW)
+        };
+        assert_eq!(reply.status, PutStatus::Stored);
+        let (expiry, stale) = store.fetch(
+            b"k",
+            store.hash(b"k"),
+            NOW,
+            &Fetch::default(),
+            |fetched| match fetched {
+                Fetched::Hit(hit) => (hit.expiry(), hit.stale()),
+                Fetched::Miss(_) => panic!("it was stored"),
+            },
+        );
+        assert_eq!((expiry, stale), (Expiry::at(150), true));
+    }
+}
+
+#[test]
+fn a_value_that_is_being_sent_survives_its_key() {
+    let store = store(&testing::config(64));
+    let long = vec![7; 300_000];
+    set(&store, b"k", &long, NOW);
+    let mut pin =
+        store.fetch(
+            b"k",
+            store.hash(b"k"),
+            NOW,
+            &Fetch::default(),
+            |fetched| match fetched {
+                Fetched::Hit(mut hit) => hit.pin(),
+                Fetched::Miss(_) => panic!("it was stored"),
+            },
+        );
+    let mut sent = Vec::new();
+    store.read_pin(&mut pin, 1000, &mut sent);
+    set(&store, b"k", b"other", NOW);
+    let delete = Delete {
+        key: b"k",
+        hash: store.hash(b"k"),
+        compare: None,
+        invalidate: false,
+        drop_value: false,
+        touch: None,
+        assign_cas: None,
+        client_flags: None,
+    };
+    assert!(matches!(
+        store.delete(&delete, NOW),
+        DeleteStatus::Deleted { value_size: 5, .. }
+    ));
+    while pin.remaining > 0 {
+        store.read_pin(&mut pin, 70_000, &mut sent);
+    }
+    store.unpin(pin);
+    assert!(sent == long);
+    let used: u64 = store
+        .class_stats(NOW)
+        .iter()
+        .map(|class| class.used_chunks)
+        .sum();
+    assert_eq!(used, 0, "the pinned chunks are free again");
+}
+
+#[test]
+fn too_large_a_set_takes_the_old_value_with_it_and_other_modes_do_not() {
+    let store = store(&testing::config(8));
+    let long = vec![1; 1 << 20];
+    for (mode, drop_on_failure, kept) in
+        [(PutMode::Replace, false, true), (PutMode::Set, true, false)]
+    {
+        set(&store, b"k", b"old", NOW);
+        let request = Put {
+            mode,
+            drop_on_failure,
+            ..put(&store, b"k")
+        };
+        assert_eq!(store.put(&request, &long, NOW).status, PutStatus::TooLarge);
+        let size = u32::try_from(long.len()).unwrap();
+        set(&store, b"l", b"old", NOW);
+        let request = Put {
+            key: b"l",
+            hash: store.hash(b"l"),
+            ..request
+        };
+        assert_eq!(
+            store.begin_upload(&request, size, NOW).unwrap_err(),
+            PutStatus::TooLarge
+        );
+        assert_eq!(value(&store, b"k", NOW).is_ok(), kept);
+        assert_eq!(value(&store, b"l", NOW).is_ok(), kept);
+    }
+}
+
+#[test]
+fn without_eviction_a_full_store_refuses_and_keeps_what_it_has() {
+    let store = store(&StoreConfig {
+        evict: false,
+        ..testing::config(4)
+    });
+    let mut stored = 0;
+    for number in 0..10_000_u32 {
+        let key = number.to_string();
+        match set(&store, key.as_bytes(), &[1; 1000], NOW).status {
+            PutStatus::Stored => stored += 1,
+            PutStatus::NoMemory => break,
+            status => panic!("{status:?}"),
+        }
+    }
+    assert!(stored > 3000, "{stored}");
+    assert_eq!(store.totals().curr_items, stored);
+    for number in 0..stored {
+        assert!(value(&store, number.to_string().as_bytes(), NOW).is_ok());
+    }
+}
+
+#[test]
+fn one_item_may_be_larger_than_a_shards_share() {
+    let store = store(&StoreConfig {
+        item_size_max: 40 << 20,
+        ..testing::config(96)
+    });
+    for number in 0..200_000_u32 {
+        set(&store, number.to_string().as_bytes(), &[1; 300], NOW);
+    }
+    let piece = vec![9; 64 << 10];
+    let size = 30 << 20;
+    let request = put(&store, b"huge");
+    let mut upload = store.begin_upload(&request, size, NOW).unwrap();
+    for _ in 0..size / (64 << 10) {
+        store.fill_upload(&mut upload, &piece, NOW).unwrap();
+    }
+    assert_eq!(store.finish_upload(upload, NOW).status, PutStatus::Stored);
+    store.check();
+    let totals = store.totals();
+    assert!(totals.malloced_bytes <= totals.memory_limit);
+}
+
+#[test]
+fn a_lower_limit_returns_memory_and_a_higher_one_is_used() {
+    let store = store(&testing::config(64));
+    for number in 0..200_000_u32 {
+        set(&store, number.to_string().as_bytes(), &[1; 400], NOW);
+    }
+    assert!(store.totals().malloced_bytes > 60 << 20);
+    assert!(store.set_memory_limit(16 << 20));
+    run_upkeep(&store, NOW);
+    let totals = store.totals();
+    assert!(totals.malloced_bytes <= 16 << 20, "{totals:?}");
+    assert!(totals.curr_items > 20_000, "{totals:?}");
+    store.check();
+    assert!(store.set_memory_limit(64 << 20));
+    for number in 0..200_000_u32 {
+        set(&store, number.to_string().as_bytes(), &[1; 400], NOW);
+    }
+    assert!(store.totals().malloced_bytes > 60 << 20);
+}
+
+#[test]
+fn a_listing_shows_every_item_once_though_the_index_grows_meanwhile() {
+    let store = store(&testing::config(64));
+    for number in 0..5000_u32 {
+        set(&store, number.to_string().as_bytes(), b"x", NOW);
+    }
+    let mut cursor = super::DumpCursor::default();
+    let mut seen = std::collections::HashMap::new();
+    let mut next = 5000_u32;
+    loop {
+        let done = store.dump(&mut cursor, u64::MAX, NOW, 100, &mut |item: &ItemInfo<
+            '_,
+        >| {
+            *seen.entry(item.key.to_vec()).or_insert(0) += 1;
+        });
+        if done {
+            break;
+        }
+        let end = (next + 500).min(60_000);
+        while next < end {
+            set(&store, next.to_string().as_bytes(), b"x", NOW);
+            next += 1;
+        }
+    }
+    for number in 0..5000_u32 {
+        assert_eq!(seen.get(number.to_string().as_bytes()), Some(&1));
+    }
+    assert!(seen.values().all(|count| *count == 1));
+}
+
+#[test]
+fn an_item_fetched_twice_outlives_many_that_were_not() {
+    let store = store(&testing::config(4));
+    set(&store, b"canary", &[1; 500], NOW);
+    for _ in 0..2 {
+        value(&store, b"canary", NOW).unwrap();
+    }
+    for number in 0..12_000_u32 {
+        set(&store, number.to_string().as_bytes(), &[1; 500], NOW);
+        if number % 500 == 0 {
+            store.upkeep(NOW);
+        }
+    }
+    assert!(store.totals().evictions > 0);
+    assert!(value(&store, b"canary", NOW).is_ok());
+    let first =
+        (0..12_000_u32).find(|number| value(&store, number.to_string().as_bytes(), NOW).is_ok());
+    assert!(first > Some(10), "the oldest went first");
+}
+
+#[test]
+fn items_of_a_class_that_comes_late_find_room() {
+    let store = store(&testing::config(64));
+    for number in 0..400_000_u32 {
+        set(&store, number.to_string().as_bytes(), &[1; 200], NOW);
+    }
+    // Another size, a little later: the first class's pages are old by then.
+    for number in 0..40_000_u32 {
+        let reply = set(&store, number.to_string().as_bytes(), &[2; 1500], later(5));
+        assert_eq!(reply.status, PutStatus::Stored);
+        if number % 1000 == 0 {
+            store.upkeep(later(5));
+        }
+    }
+    let held = (0..40_000_u32)
+        .filter(|number| {
+            value(&store, number.to_string().as_bytes(), later(5)).is_ok_and(|value| value[0] == 2)
+        })
+        .count();
+    assert!(held > 30_000, "only {held} of the new size are held");
+}
