@@ -180,7 +180,13 @@ impl Shard {
 
     fn juggle_cut(&mut self, cut: u16, now: Now) -> usize {
         let queues = self.queues[usize::from(cut)];
-        let total = u64::from(queues.total());
+        // Shares are of what the cut's pages could hold: a young cache is not short of room.
+        let pages = self.slabs.cut(cut);
+        let total = if self.common.classes.cuts()[usize::from(cut)].long {
+            u64::from(queues.total())
+        } else {
+            u64::from(pages.pages) * u64::from(pages.capacity)
+        };
         let cold_idle_s = self.idle_at(queues.tail(Queue::Cold), now);
         let share = |percent: u32| total * u64::from(percent) / 100;
         let mut moves = 0;
