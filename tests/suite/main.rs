@@ -8,6 +8,7 @@ mod background;
 mod clients;
 mod connections;
 mod hostile;
+mod in_process;
 mod memory;
 mod process;
 mod support;

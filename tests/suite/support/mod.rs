@@ -1,6 +1,7 @@
 //! What the suite is built from: a daemon, a client, and what the system says of a process.
 
 pub(crate) mod client;
+pub(crate) mod in_process;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod transcript;
