@@ -192,7 +192,8 @@ fn introduce(options: &Options, arguments: &[String]) -> io::Result<()> {
         .filter(|&argument| argument != "--bench")
         .collect();
     let words = arguments.join(" ");
-    let peer = options.peer.display();
+    // Where the peer lies on this machine is of no use to others; its version is above.
+    let peer = options.peer.file_name().unwrap_or_default().display();
     writeln!(
         out,
         "- command: `PEER={peer} cargo bench --bench compare -- {words}`"
