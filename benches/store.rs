@@ -28,6 +28,14 @@ const NOW: Now = Now {
 /// Operations in a round.
 const OPERATION_COUNT: usize = 64 << 10;
 
+const HASH: &str = "key made and hashed (part of all below)";
+const GET_HIT: &str = "get hit, copied out";
+const GET_AHEAD: &str = "get hit, 16 at a time with prefetch";
+const GET_MISS: &str = "get miss";
+const PUT_OVER: &str = "put over an item of the same size";
+const DELETE: &str = "delete";
+const PUT_NEW: &str = "put new, evicting another";
+
 const KEY_SIZE: usize = 20;
 const VALUE: [u8; 100] = [b'v'; 100];
 
@@ -60,7 +68,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn fetches(&self) -> io::Result<()> {
-        if !self.timing.wants(&self.title("get")) && !self.timing.wants(&self.title("key")) {
+        if !self.wants(&[HASH, GET_HIT, GET_AHEAD, GET_MISS]) {
             return Ok(());
         }
         let store = self.filled(1 << 30)?;
@@ -71,13 +79,13 @@ impl Bench<'_> {
             key.clear();
             self.keys.write(random.below(self.keys.count) + beyond, key);
         };
-        self.row("key made and hashed (part of all below)", || {
+        self.row(HASH, || {
             for _ in 0..OPERATION_COUNT {
                 next(&mut key, 0);
                 black_box(store.hash(&key));
             }
         })?;
-        self.row("get hit, copied out", || {
+        self.row(GET_HIT, || {
             for _ in 0..OPERATION_COUNT {
                 next(&mut key, 0);
                 out.clear();
@@ -86,7 +94,7 @@ impl Bench<'_> {
                 assert!(found, "a stored key is gone");
             }
         })?;
-        self.row("get hit, 16 at a time with prefetch", || {
+        self.row(GET_AHEAD, || {
             let mut batch: [_; BATCH_COUNT_MAX] = std::array::from_fn(|_| (Vec::new(), None));
             for _ in 0..OPERATION_COUNT / BATCH_COUNT_MAX {
                 for (key, hash) in &mut batch {
@@ -105,7 +113,7 @@ impl Bench<'_> {
                 }
             }
         })?;
-        self.row("get miss", || {
+        self.row(GET_MISS, || {
             for _ in 0..OPERATION_COUNT {
                 next(&mut key, self.keys.count);
                 let hash = store.hash(&key);
@@ -116,14 +124,13 @@ impl Bench<'_> {
     }
 
     fn puts(&self) -> io::Result<()> {
-        if !self.timing.wants(&self.title("put over")) && !self.timing.wants(&self.title("delete"))
-        {
+        if !self.wants(&[PUT_OVER, DELETE]) {
             return Ok(());
         }
         let store = self.filled(1 << 30)?;
         let mut random = Random(2);
         let mut key = Vec::new();
-        self.row("put over an item of the same size", || {
+        self.row(PUT_OVER, || {
             for _ in 0..OPERATION_COUNT {
                 key.clear();
                 self.keys.write(random.below(self.keys.count), &mut key);
@@ -134,7 +141,7 @@ impl Bench<'_> {
         let mut victims = 0..u32::MAX;
         let mut key = Vec::new();
         self.timing.row_with(
-            &self.title("delete"),
+            &self.title(DELETE),
             count,
             || {
                 // Each round puts back the keys that it is about to delete.
@@ -159,7 +166,7 @@ impl Bench<'_> {
     }
 
     fn evictions(&self) -> io::Result<()> {
-        if !self.timing.wants(&self.title("put new")) {
+        if !self.wants(&[PUT_NEW]) {
             return Ok(());
         }
         // For many items, about half of what they need.
@@ -176,7 +183,7 @@ impl Bench<'_> {
             }
         }
         self.timing.row_with(
-            &self.title("put new, evicting another"),
+            &self.title(PUT_NEW),
             OPERATION_COUNT,
             || upkeep(&store),
             |()| {
@@ -188,6 +195,10 @@ impl Bench<'_> {
                 }
             },
         )
+    }
+
+    fn wants(&self, rows: &[&str]) -> bool {
+        rows.iter().any(|row| self.timing.wants(&self.title(row)))
     }
 
     fn title(&self, what: &str) -> String {
