@@ -168,12 +168,15 @@ impl Arena {
         self.prefetch_address((line as usize) << 6);
     }
 
-    /// Asks the processor to bring the first 128 bytes of an item near.
+    /// Asks the processor to bring the first 256 bytes of an item near: header, key, and all of a
+    /// small value. With 128 bytes a batch of gets of 100-byte values took 1.75 times as long
+    /// where items lie outside the caches (benches/store.rs).
     #[inline]
     pub(super) fn prefetch(&self, handle: Handle) {
         let address = (handle.0 as usize) << self.geometry.grain_shift;
-        self.prefetch_address(address);
-        self.prefetch_address(address + 64);
+        for line in 0..4 {
+            self.prefetch_address(address + line * 64);
+        }
     }
 
     #[inline]

@@ -249,6 +249,8 @@ impl Shard {
     fn find(&self, key: &[u8], hash: u64) -> Option<Found> {
         let lease = &self.lease;
         let (slot, handle) = self.index.find(hash, |handle| {
+            // The value is on its way while the key is compared.
+            lease.arena().prefetch(handle);
             let chunk = lease.at(handle);
             let header = Header::read(chunk);
             header.key_size() == key.len() && header.key(chunk) == key
