@@ -49,7 +49,7 @@ use shard::{Common, Shard, Short};
 use upkeep::Upkeep;
 
 /// Memory that one shard should have at least, in bytes: enough pages for many cuts.
-const SHARD_MEMORY_MIN: u64 = 16 << 20;
+const SHARD_MEMORY_MIN: u64 = 32 << 20;
 
 /// Shards for each worker: enough that two workers seldom meet.
 const SHARDS_PER_WORKER: usize = 16;
@@ -131,7 +131,7 @@ fn shard_count(memory_limit: u64, workers: usize) -> usize {
 fn cut_growth(pages_per_shard: u64) -> f64 {
     match pages_per_shard {
         0..128 => 4.0,
-        128..512 => 1.12,
+        128..256 => 1.12,
         _ => 1.06,
     }
 }
