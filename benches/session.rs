@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use larder::config::Config;
-use larder::session::{Context, Dialect, Facts, Host, Next, Peer, Session, Shared, watch};
+use larder::session::{Context, Dialect, Facts, Host, Live, Next, Peer, Session, Shared, watch};
 use larder::stats::{Counters, Registry};
 use larder::store::Store;
 use larder::time::Clock;
@@ -244,6 +244,7 @@ impl Talk {
         };
         let shared = Shared {
             store: Store::new(&config.store(1))?,
+            live: Live::new(&config),
             config,
             clock: Clock::start(),
             registry: Registry::new(1),

@@ -199,10 +199,7 @@ pub mod streams {
 /// # Errors
 ///
 /// What the client is told when the arguments are wrong.
-pub fn decode<'a>(
-    verb: &[u8],
-    mut tokens: Tokens<'a>,
-) -> Result<Option<Admin<'a>>, ProtocolError> {
+pub fn decode<'a>(verb: &[u8], mut tokens: Tokens<'a>) -> Result<Option<Admin<'a>>, ProtocolError> {
     let command = match verb {
         b"stats" => Admin::Stats(stats(tokens)?),
         b"watch" => Admin::Watch(watch(tokens)?),
@@ -210,7 +207,10 @@ pub fn decode<'a>(
         b"lru" => Admin::Lru(lru(tokens)?),
         b"lru_crawler" => Admin::Crawler(crawler(tokens)?),
         b"verbosity" => {
-            let level = tokens.next().and_then(number::unsigned).ok_or(ProtocolError::BadFormat)?;
+            let level = tokens
+                .next()
+                .and_then(number::unsigned)
+                .ok_or(ProtocolError::BadFormat)?;
             Admin::Verbosity(u8::try_from(level.min(2)).unwrap_or(2))
         }
         b"cache_memlimit" => {
@@ -248,13 +248,17 @@ fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
     };
     Ok(match group {
         b"cachedump" => {
-            let mut next = || tokens.next().and_then(number::unsigned_32);
-            let (Some(class), Some(limit)) = (next(), next()) else {
-                return Err(ProtocolError::BadFormat);
+            let mut next = || {
+                let token = tokens.next().ok_or(ProtocolError::CachedumpFormat)?;
+                number::unsigned_32(token).ok_or(ProtocolError::BadFormat)
             };
+            let (class, limit) = (next()?, next()?);
             let class = u8::try_from(class).ok();
             let class = class.filter(|&class| usize::from(class) < SLAB_CLASS_COUNT_MAX);
-            Stats::Cachedump { class: class.ok_or(ProtocolError::IllegalSlabId)?, limit }
+            Stats::Cachedump {
+                class: class.ok_or(ProtocolError::IllegalSlabId)?,
+                limit,
+            }
         }
         b"conns" => Stats::Conns,
         b"detail" => Stats::Detail(match tokens.next() {
@@ -296,7 +300,10 @@ fn slabs(mut tokens: Tokens<'_>) -> Result<Slabs, ProtocolError> {
             if dst.is_none() || tokens.next().is_some() {
                 return Err(ProtocolError::Unknown);
             }
-            Ok(Slabs::Reassign { src: class(src)?, dst: class(dst)? })
+            Ok(Slabs::Reassign {
+                src: class(src)?,
+                dst: class(dst)?,
+            })
         }
         Some(b"automove") => {
             let word = tokens.next().ok_or(ProtocolError::Unknown)?;
@@ -324,7 +331,11 @@ fn slabs(mut tokens: Tokens<'_>) -> Result<Slabs, ProtocolError> {
 fn fraction(token: Option<&[u8]>) -> Result<f64, ProtocolError> {
     let token = token.ok_or(ProtocolError::Unknown)?;
     let value = number::fraction(token).ok_or(ProtocolError::BadFormat)?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(ProtocolError::BadFormat) }
+    if (0.0..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ProtocolError::BadFormat)
+    }
 }
 
 fn lru(mut tokens: Tokens<'_>) -> Result<Lru, ProtocolError> {
@@ -343,7 +354,12 @@ fn lru(mut tokens: Tokens<'_>) -> Result<Lru, ProtocolError> {
             if hot_factor <= 0.0 || warm_factor <= 0.0 {
                 return Err(ProtocolError::HotWarmFactor);
             }
-            Ok(Lru::Tune { hot_percent, warm_percent, hot_factor, warm_factor })
+            Ok(Lru::Tune {
+                hot_percent,
+                warm_percent,
+                hot_factor,
+                warm_factor,
+            })
         }
         Some(b"mode") => match tokens.next() {
             Some(b"flat") => Ok(Lru::Mode { segmented: false }),
@@ -351,8 +367,13 @@ fn lru(mut tokens: Tokens<'_>) -> Result<Lru, ProtocolError> {
             _ => Err(ProtocolError::Unknown),
         },
         Some(b"temp_ttl") => {
-            let ttl = tokens.next().and_then(number::signed).ok_or(ProtocolError::Unknown)?;
-            Ok(Lru::TempTtl(u32::try_from(ttl.min(i64::from(u32::MAX))).ok()))
+            let ttl = tokens
+                .next()
+                .and_then(number::signed)
+                .ok_or(ProtocolError::Unknown)?;
+            Ok(Lru::TempTtl(
+                u32::try_from(ttl.min(i64::from(u32::MAX))).ok(),
+            ))
         }
         _ => Err(ProtocolError::Unknown),
     }
@@ -379,7 +400,11 @@ fn crawler(mut tokens: Tokens<'_>) -> Result<Crawler, ProtocolError> {
 }
 
 fn classes_or_hash(token: &[u8]) -> Result<u64, ProtocolError> {
-    if token == b"hash" { Ok(u64::MAX) } else { classes(token) }
+    if token == b"hash" {
+        Ok(u64::MAX)
+    } else {
+        classes(token)
+    }
 }
 
 /// Classes as a list of ids or `all`, as bits.
@@ -421,6 +446,9 @@ pub struct Listed<'a> {
 /// Most bytes that [`metadump_line`] or [`mgdump_line`] appends.
 pub const DUMP_LINE_SIZE_MAX: usize = 3 * KEY_SIZE_MAX + 256;
 
+/// The end of `mgdump`.
+pub const MGDUMP_END: &[u8] = b"EN\r\n";
+
 /// Appends one line of `metadump`. It ends with a space and a bare LF, as its readers expect.
 pub fn metadump_line(out: &mut Vec<u8>, item: &Listed<'_>) {
     out.extend_from_slice(b"key=");
@@ -431,7 +459,11 @@ pub fn metadump_line(out: &mut Vec<u8>, item: &Listed<'_>) {
     number::push_signed(out, item.last_access);
     out.extend_from_slice(b" cas=");
     number::push(out, item.cas);
-    out.extend_from_slice(if item.fetched { b" fetch=yes cls=" } else { b" fetch=no cls=" });
+    out.extend_from_slice(if item.fetched {
+        b" fetch=yes cls="
+    } else {
+        b" fetch=no cls="
+    });
     number::push(out, u64::from(item.class));
     out.extend_from_slice(b" size=");
     number::push(out, u64::from(item.size));
@@ -494,14 +526,23 @@ mod tests {
         assert_eq!(decoded("lru mode"), Err(ProtocolError::Unknown));
         assert_eq!(decoded("lru tune 10"), Err(ProtocolError::Unknown));
         assert_eq!(decoded("lru temp_ttl"), Err(ProtocolError::Unknown));
-        assert_eq!(decoded("stats cachedump 1"), Err(ProtocolError::BadFormat));
+        assert_eq!(
+            decoded("stats cachedump 1"),
+            Err(ProtocolError::CachedumpFormat)
+        );
         assert_eq!(decoded("verbosity"), Err(ProtocolError::BadFormat));
-        assert_eq!(decoded("slabs automove invalid"), Err(ProtocolError::BadFormat));
+        assert_eq!(
+            decoded("slabs automove invalid"),
+            Err(ProtocolError::BadFormat)
+        );
     }
 
     #[test]
     fn subcommands_match_whole_words_only() {
-        assert_eq!(decoded("stats r"), Ok(Some(Admin::Stats(Stats::Unknown(b"r")))));
+        assert_eq!(
+            decoded("stats r"),
+            Ok(Some(Admin::Stats(Stats::Unknown(b"r"))))
+        );
         assert_eq!(decoded("shutdown g"), Err(ProtocolError::InvalidShutdown));
         assert_eq!(decoded("watch fetch"), Err(ProtocolError::Unknown));
     }
@@ -513,16 +554,29 @@ mod tests {
             assert_eq!(decoded(&line), Err(ProtocolError::Window));
         }
         assert_eq!(decoded("slabs automove 3"), Err(ProtocolError::Unknown));
-        assert_eq!(decoded("lru tune 50 31 0.1 2"), Err(ProtocolError::HotWarmPercent));
-        assert_eq!(decoded("lru tune 50 30 0 2"), Err(ProtocolError::HotWarmFactor));
-        assert_eq!(decoded("lru_crawler sleep 1000001"), Err(ProtocolError::SleepTooLong));
+        assert_eq!(
+            decoded("lru tune 50 31 0.1 2"),
+            Err(ProtocolError::HotWarmPercent)
+        );
+        assert_eq!(
+            decoded("lru tune 50 30 0 2"),
+            Err(ProtocolError::HotWarmFactor)
+        );
+        assert_eq!(
+            decoded("lru_crawler sleep 1000001"),
+            Err(ProtocolError::SleepTooLong)
+        );
     }
 
     #[test]
     fn class_lists_are_bits() {
         assert_eq!(classes(b"1,63"), Ok(1 << 1 | 1 << 63));
         for bad in ["0", "64", "1,", "x", "-1", ""] {
-            assert_eq!(classes(bad.as_bytes()), Err(ProtocolError::CrawlBadClass), "{bad}");
+            assert_eq!(
+                classes(bad.as_bytes()),
+                Err(ProtocolError::CrawlBadClass),
+                "{bad}"
+            );
         }
     }
 }

@@ -37,6 +37,10 @@ errors! {
     CrawlBusy = "BUSY currently processing crawler request",
     /// Sweeping is off.
     CrawlerDisabled = "CLIENT_ERROR lru crawler disabled",
+    /// `stats cachedump` without its arguments.
+    CachedumpFormat = "CLIENT_ERROR bad command line",
+    /// `-X` forbids `stats cachedump`.
+    CachedumpNotAllowed = "CLIENT_ERROR stats cachedump not allowed",
     /// The same meta flag twice.
     DuplicateFlag = "CLIENT_ERROR duplicate flag",
     /// `-X` forbids detail.

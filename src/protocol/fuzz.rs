@@ -8,15 +8,16 @@ use super::{meta, number};
 /// key may come out that is too long.
 pub fn lines(input: &[u8]) {
     for line in input.split_inclusive(|&b| b == b'\n') {
-        line_(line);
+        one_line(line);
     }
-    for cut in 0..input.len().min(512) {
-        line_(&input[..cut]);
-        let _ = text::endless_get(&input[..cut]);
+    let first = input.split(|&b| b == b'\n').next().unwrap_or_default();
+    for cut in 0..first.len().min(512) {
+        one_line(&first[..cut]);
+        let _ = text::endless_get(&first[..cut]);
     }
 }
 
-fn line_(line: &[u8]) {
+fn one_line(line: &[u8]) {
     let check = |key: &[u8]| assert!((1..=250).contains(&key.len()));
     match text::decode(line) {
         Ok(Command::Meta(line) | Command::MetaStore { line, .. }) => flags(&line),
@@ -38,7 +39,10 @@ fn flags(line: &meta::Line<'_>) {
         return;
     };
     let binary = options.decoded_key.is_some();
-    let key = options.decoded_key.as_ref().map_or(line.key, DecodedKey::as_bytes);
+    let key = options
+        .decoded_key
+        .as_ref()
+        .map_or(line.key, DecodedKey::as_bytes);
     let mut out = Vec::new();
     let result = meta::Outcome::default();
     meta::push_result(&mut out, meta::Code::Done, line.flags, key, binary, &result);
@@ -53,7 +57,11 @@ pub fn numbers(input: &[u8]) {
         number::push(&mut out, value);
         assert_eq!(number::unsigned(&out), Some(value));
     }
-    let _ = (number::signed(input), number::exptime(input), number::fraction(input));
+    let _ = (
+        number::signed(input),
+        number::exptime(input),
+        number::fraction(input),
+    );
 }
 
 /// Reads any bytes as base64, and what reads must come back.
@@ -62,7 +70,10 @@ pub fn base64(input: &[u8]) {
         let mut out = Vec::new();
         push_base64(&mut out, key.as_bytes());
         assert_eq!(out.len(), input.len());
-        assert_eq!(DecodedKey::decode(&out).map(|k| k.as_bytes().to_vec()), Some(key.as_bytes().to_vec()));
+        assert_eq!(
+            DecodedKey::decode(&out).map(|k| k.as_bytes().to_vec()),
+            Some(key.as_bytes().to_vec())
+        );
     }
 }
 

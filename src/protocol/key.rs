@@ -36,7 +36,12 @@ impl DecodedKey {
         if text.is_empty() || text.len() > KEY_SIZE_MAX || !text.len().is_multiple_of(4) {
             return None;
         }
-        let padding = text.iter().rev().take(2).take_while(|&&b| b == b'=').count();
+        let padding = text
+            .iter()
+            .rev()
+            .take(2)
+            .take_while(|&&b| b == b'=')
+            .count();
         let mut key = Self {
             bytes: [0; DECODED_SIZE_MAX],
             size: text.len() / 4 * 3 - padding,
@@ -46,7 +51,11 @@ impl DecodedKey {
             let mut word = 0_u32;
             for (at, &byte) in quad.iter().enumerate() {
                 let is_padding = group * 4 + at >= digit_count;
-                let digit = if is_padding { 0 } else { DIGITS[usize::from(byte)] };
+                let digit = if is_padding {
+                    0
+                } else {
+                    DIGITS[usize::from(byte)]
+                };
                 if digit > 63 {
                     return None;
                 }
@@ -98,7 +107,10 @@ pub fn push_uri(out: &mut Vec<u8>, key: &[u8]) {
 
 /// Appends a key as it is, but for bytes that would break a line, which become `?`.
 pub fn push_printable(out: &mut Vec<u8>, key: &[u8]) {
-    out.extend(key.iter().map(|&b| if b <= b' ' || b == 127 { b'?' } else { b }));
+    out.extend(
+        key.iter()
+            .map(|&b| if b <= b' ' || b == 127 { b'?' } else { b }),
+    );
 }
 
 #[cfg(test)]
@@ -118,7 +130,9 @@ mod tests {
 
     #[test]
     fn what_is_not_padded_base64_is_refused() {
-        for text in ["", "A", "AA", "AAA", "====", "A===", "AA=A", "AA A", "AAA-", "AA==AA=="] {
+        for text in [
+            "", "A", "AA", "AAA", "====", "A===", "AA=A", "AA A", "AAA-", "AA==AA==",
+        ] {
             assert!(DecodedKey::decode(text.as_bytes()).is_none(), "{text}");
         }
         assert!(DecodedKey::decode(&[b'A'; 252]).is_none());

@@ -160,6 +160,28 @@ pub fn connection(
     out.push(b'\n');
 }
 
+/// Appends the rest of a line about a sweep: begun, or ended with items checked and freed.
+pub fn crawl(out: &mut Vec<u8>, class: u8, ended: Option<(u64, u64)>) {
+    field(out, "crawler", u64::from(class));
+    match ended {
+        None => word(out, "state", "started"),
+        Some((checked, reclaimed)) => {
+            word(out, "state", "finished");
+            field(out, "examined", checked);
+            field(out, "reclaimed", reclaimed);
+        }
+    }
+    out.push(b'\n');
+}
+
+/// Appends the rest of a `slab_move` line.
+pub fn page_move(out: &mut Vec<u8>, from: u8, to: u8) {
+    field(out, "src", u64::from(from));
+    field(out, "dst", u64::from(to));
+    word(out, "state", "finished");
+    out.push(b'\n');
+}
+
 /// Appends the line that says how many lines a watcher has missed.
 pub fn skipped(out: &mut Vec<u8>, count: u64) {
     out.extend_from_slice(b"skipped=");

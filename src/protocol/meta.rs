@@ -166,13 +166,12 @@ impl<'a> Line<'a> {
         Ok(options)
     }
 
-    fn option(
-        &self,
-        options: &mut Options,
-        letter: u8,
-        value: &[u8],
-    ) -> Result<(), ProtocolError> {
-        let exptime = || number::exptime(value).ok_or(ProtocolError::BadToken).map(Some);
+    fn option(&self, options: &mut Options, letter: u8, value: &[u8]) -> Result<(), ProtocolError> {
+        let exptime = || {
+            number::exptime(value)
+                .ok_or(ProtocolError::BadToken)
+                .map(Some)
+        };
         let unsigned = || number::unsigned(value);
         match letter {
             b'b' => {
@@ -352,9 +351,25 @@ fn push_result_flags(
             (b'O', _) => push_opaque(out, token),
             (b'k', _) => push_key(out, key, binary_key),
             (b'c', Outcome { cas: Some(cas), .. }) => push_flag(out, b'c', *cas),
-            (b's', Outcome { size: Some(size), .. }) => push_flag(out, b's', u64::from(*size)),
-            (b't', Outcome { ttl_s: Some(ttl_s), .. }) => push_ttl(out, *ttl_s),
-            (b'f', Outcome { client_flags: Some(flags), .. }) => {
+            (
+                b's',
+                Outcome {
+                    size: Some(size), ..
+                },
+            ) => push_flag(out, b's', u64::from(*size)),
+            (
+                b't',
+                Outcome {
+                    ttl_s: Some(ttl_s), ..
+                },
+            ) => push_ttl(out, *ttl_s),
+            (
+                b'f',
+                Outcome {
+                    client_flags: Some(flags),
+                    ..
+                },
+            ) => {
                 push_flag(out, b'f', u64::from(*flags));
             }
             _ => {}
@@ -430,7 +445,11 @@ pub fn push_debug(out: &mut Vec<u8>, item: &Debugged<'_>) {
     number::push(out, u64::from(item.idle_s));
     out.extend_from_slice(b" cas=");
     number::push(out, item.cas);
-    out.extend_from_slice(if item.fetched { b" fetch=yes cls=" } else { b" fetch=no cls=" });
+    out.extend_from_slice(if item.fetched {
+        b" fetch=yes cls="
+    } else {
+        b" fetch=no cls="
+    });
     number::push(out, u64::from(item.class));
     out.extend_from_slice(b" size=");
     number::push(out, u64::from(item.size));
@@ -442,7 +461,12 @@ mod tests {
     use super::*;
 
     fn options(verb: Verb, flags: &str) -> Result<Options, ProtocolError> {
-        Line { verb, key: b"Zm9v", flags: flags.as_bytes() }.options()
+        Line {
+            verb,
+            key: b"Zm9v",
+            flags: flags.as_bytes(),
+        }
+        .options()
     }
 
     #[test]
@@ -463,9 +487,18 @@ mod tests {
             ("F4294967296", ProtocolError::BadFormat),
             ("J", ProtocolError::InvalidInitial),
             ("D", ProtocolError::InvalidDelta),
-            ("O01234567890123456789012345678901", ProtocolError::OpaqueTooLong),
-            ("a b c d e f g h i j k l m n o p q r s", ProtocolError::InvalidFlag),
-            ("b c f h k l s t v q u x I L P O1 T1 N1 R1", ProtocolError::TooManyFlags),
+            (
+                "O01234567890123456789012345678901",
+                ProtocolError::OpaqueTooLong,
+            ),
+            (
+                "a b c d e f g h i j k l m n o p q r s",
+                ProtocolError::InvalidFlag,
+            ),
+            (
+                "b c f h k l s t v q u x I L P O1 T1 N1 R1",
+                ProtocolError::TooManyFlags,
+            ),
         ];
         for (flags, error) in table {
             assert_eq!(options(Verb::Get, flags).err(), Some(*error), "{flags}");
@@ -487,10 +520,18 @@ mod tests {
     fn a_key_is_decoded_and_bounded_as_text() {
         let decoded = options(Verb::Get, "b").expect("base64").decoded_key;
         assert_eq!(decoded.expect("decoded").as_bytes(), b"foo");
-        let bad = Line { verb: Verb::Get, key: b"Zm9", flags: b"b" };
+        let bad = Line {
+            verb: Verb::Get,
+            key: b"Zm9",
+            flags: b"b",
+        };
         assert_eq!(bad.options().err(), Some(ProtocolError::KeyDecode));
         let long = [b'A'; 252];
-        let long = Line { verb: Verb::Get, key: &long, flags: b"b" };
+        let long = Line {
+            verb: Verb::Get,
+            key: &long,
+            flags: b"b",
+        };
         assert_eq!(long.options().err(), Some(ProtocolError::BadFormat));
     }
 
@@ -501,7 +542,11 @@ mod tests {
         assert_eq!(mode("MAnything"), Ok(SetMode::Append));
         assert_eq!(mode("M"), Err(ProtocolError::InvalidSetMode));
         assert_eq!(mode("Me"), Err(ProtocolError::InvalidSetMode));
-        let counting = |m: &str| options(Verb::Arithmetic, m).expect("a mode flag").decrement();
+        let counting = |m: &str| {
+            options(Verb::Arithmetic, m)
+                .expect("a mode flag")
+                .decrement()
+        };
         assert_eq!(counting("M-"), Ok(true));
         assert_eq!(counting("MI"), Ok(false));
         assert_eq!(counting("MX"), Err(ProtocolError::InvalidArithmeticMode));
@@ -532,15 +577,41 @@ mod tests {
     #[test]
     fn tokens_of_the_recache_protocol_trail_in_their_order() {
         let mut out = Vec::new();
-        push_hit(&mut out, b"", false, &Shown { token_sent: true, stale: true, ..SHOWN });
-        push_hit(&mut out, b"", false, &Shown { won: true, stale: true, ..SHOWN });
+        push_hit(
+            &mut out,
+            b"",
+            false,
+            &Shown {
+                token_sent: true,
+                stale: true,
+                ..SHOWN
+            },
+        );
+        push_hit(
+            &mut out,
+            b"",
+            false,
+            &Shown {
+                won: true,
+                stale: true,
+                ..SHOWN
+            },
+        );
         assert_eq!(out, b"HD Z X\r\nHD X W\r\n");
     }
 
     #[test]
     fn a_key_that_cannot_stand_in_a_line_is_shown_as_base64() {
         let mut out = Vec::new();
-        push_hit(&mut out, b"k", false, &Shown { key: b"a\r\nb", ..SHOWN });
+        push_hit(
+            &mut out,
+            b"k",
+            false,
+            &Shown {
+                key: b"a\r\nb",
+                ..SHOWN
+            },
+        );
         assert_eq!(out, b"HD kYQ0KYg== b\r\n");
     }
 

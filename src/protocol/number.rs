@@ -42,7 +42,11 @@ pub fn exptime(token: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let extreme = if digits.len() == token.len() { i64::MAX } else { i64::MIN };
+    let extreme = if digits.len() == token.len() {
+        i64::MAX
+    } else {
+        i64::MIN
+    };
     Some(signed(token).unwrap_or(extreme))
 }
 

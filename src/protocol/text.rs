@@ -162,14 +162,26 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that is told and has no data block.
     pub const fn plain(error: ProtocolError) -> Self {
-        Self { error: Some(error), swallow: None, noreply: false }
+        Self {
+            error: Some(error),
+            swallow: None,
+            noreply: false,
+        }
     }
 
-    const HANG_UP: Self = Self { error: None, swallow: None, noreply: false };
+    const HANG_UP: Self = Self {
+        error: None,
+        swallow: None,
+        noreply: false,
+    };
     const BAD_FORMAT: Self = Self::plain(ProtocolError::BadFormat);
 
     const fn quiet(error: ProtocolError, noreply: bool) -> Self {
-        Self { error: Some(error), swallow: None, noreply }
+        Self {
+            error: Some(error),
+            swallow: None,
+            noreply,
+        }
     }
 }
 
@@ -208,7 +220,11 @@ impl<'a> Iterator for Tokens<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let size = self.0.iter().position(|&b| b == b' ').unwrap_or(self.0.len());
+        let size = self
+            .0
+            .iter()
+            .position(|&b| b == b' ')
+            .unwrap_or(self.0.len());
         let (token, rest) = self.0.split_at(size);
         self.0 = rest;
         Some(token)
@@ -225,7 +241,11 @@ pub fn without_line_end(line: &[u8]) -> &[u8] {
 /// served as they come. Tells where its keys begin, and whether the cas is wanted.
 pub fn endless_get(input: &[u8]) -> Option<(usize, bool)> {
     const SPACES_MAX: usize = 100;
-    let spaces = input.iter().take(SPACES_MAX + 1).take_while(|&&b| b == b' ').count();
+    let spaces = input
+        .iter()
+        .take(SPACES_MAX + 1)
+        .take_while(|&&b| b == b' ')
+        .count();
     if spaces > SPACES_MAX {
         return None;
     }
@@ -286,7 +306,11 @@ fn get(tokens: Tokens<'_>, cas: bool) -> Result<Command<'_>, Refusal> {
         return Err(Refusal::BAD_FORMAT);
     }
     check_keys(keys)?;
-    Ok(Command::Get(Get { keys, cas, exptime: None }))
+    Ok(Command::Get(Get {
+        keys,
+        cas,
+        exptime: None,
+    }))
 }
 
 fn get_and_touch(mut tokens: Tokens<'_>, cas: bool) -> Result<Command<'_>, Refusal> {
@@ -295,10 +319,13 @@ fn get_and_touch(mut tokens: Tokens<'_>, cas: bool) -> Result<Command<'_>, Refus
     if Tokens::new(keys).next().is_none() {
         return Err(Refusal::BAD_FORMAT);
     }
-    let exptime =
-        number::exptime(exptime).ok_or(Refusal::plain(ProtocolError::InvalidExptime))?;
+    let exptime = number::exptime(exptime).ok_or(Refusal::plain(ProtocolError::InvalidExptime))?;
     check_keys(keys)?;
-    Ok(Command::Get(Get { keys, cas, exptime: Some(exptime) }))
+    Ok(Command::Get(Get {
+        keys,
+        cas,
+        exptime: Some(exptime),
+    }))
 }
 
 /// One key that is too long refuses them all.
@@ -329,28 +356,52 @@ fn store(verb: StoreVerb, mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal
     }
     let cas = if verb == StoreVerb::Cas {
         // Without a cas the line is too short to be understood, yet its data block is known.
-        let told = Refusal { noreply: false, ..refused };
+        let told = Refusal {
+            noreply: false,
+            ..refused
+        };
         tokens.next().ok_or(told)?
     } else {
         b"0"
     };
-    match (number::unsigned_32(flags), number::exptime(exptime), number::unsigned(cas)) {
-        (Some(flags), Some(exptime), Some(cas)) => {
-            Ok(Command::Store(Store { verb, key, flags, exptime, size, cas, noreply }))
-        }
+    match (
+        number::unsigned_32(flags),
+        number::exptime(exptime),
+        number::unsigned(cas),
+    ) {
+        (Some(flags), Some(exptime), Some(cas)) => Ok(Command::Store(Store {
+            verb,
+            key,
+            flags,
+            exptime,
+            size,
+            cas,
+            noreply,
+        })),
         _ => Err(refused),
     }
 }
 
 fn meta_line(verb: Verb, mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
     let key = tokens.next().ok_or(Refusal::BAD_FORMAT)?;
-    Ok(Command::Meta(meta::Line { verb, key, flags: tokens.rest() }))
+    Ok(Command::Meta(meta::Line {
+        verb,
+        key,
+        flags: tokens.rest(),
+    }))
 }
 
 fn meta_store(mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
     let key = tokens.next().ok_or(Refusal::BAD_FORMAT)?;
-    let size = tokens.next().and_then(data_size).ok_or(Refusal::BAD_FORMAT)?;
-    let line = meta::Line { verb: Verb::Set, key, flags: tokens.rest() };
+    let size = tokens
+        .next()
+        .and_then(data_size)
+        .ok_or(Refusal::BAD_FORMAT)?;
+    let line = meta::Line {
+        verb: Verb::Set,
+        key,
+        flags: tokens.rest(),
+    };
     Ok(Command::MetaStore { line, size })
 }
 
@@ -385,7 +436,12 @@ fn arithmetic(decrement: bool, mut tokens: Tokens<'_>) -> Result<Command<'_>, Re
     let Some(delta) = number::unsigned(delta) else {
         return Err(Refusal::quiet(ProtocolError::InvalidDeltaArgument, noreply));
     };
-    Ok(Command::Arithmetic { key, delta, decrement, noreply })
+    Ok(Command::Arithmetic {
+        key,
+        delta,
+        decrement,
+        noreply,
+    })
 }
 
 fn touch(mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
@@ -398,15 +454,20 @@ fn touch(mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
     let Some(exptime) = number::exptime(exptime) else {
         return Err(Refusal::quiet(ProtocolError::InvalidExptime, noreply));
     };
-    Ok(Command::Touch { key, exptime, noreply })
+    Ok(Command::Touch {
+        key,
+        exptime,
+        noreply,
+    })
 }
 
 fn flush(mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
     let noreply = tokens.noreply(1);
     let exptime = match tokens.next() {
         None | Some(b"noreply") => 0,
-        Some(token) => number::exptime(token)
-            .ok_or(Refusal::quiet(ProtocolError::InvalidExptime, noreply))?,
+        Some(token) => {
+            number::exptime(token).ok_or(Refusal::quiet(ProtocolError::InvalidExptime, noreply))?
+        }
     };
     Ok(Command::Flush { exptime, noreply })
 }

@@ -46,8 +46,8 @@ use worker::{Desk, Worker};
 
 use crate::config::Config;
 use crate::limits::{DRAIN_MAX_S, SPARE_DESCRIPTORS};
-use crate::session::Shared;
 use crate::session::watch::Hub;
+use crate::session::{Live, Shared};
 use crate::stats::Registry;
 use crate::store::Store;
 use crate::time::Clock;
@@ -244,6 +244,7 @@ impl Bound {
         seat_datagrams(datagrams, &census, &mut seats, now_s);
         let shared = Arc::new(Shared {
             hub: Hub::default(),
+            live: Live::new(&config),
             store,
             config,
             clock,

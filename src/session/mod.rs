@@ -6,11 +6,29 @@
 //!
 //! **Invariant:** when `drive` returns, `output` answers exactly the consumed part of `input`.
 
+#![forbid(unsafe_code)]
+
+mod admin;
+mod classic;
+mod data;
+mod drive;
+mod dump;
+mod execute;
+mod keys;
+mod live;
+mod meta;
+mod prefix;
+mod report;
+#[doc(hidden)]
+pub mod testing;
+mod turn;
 pub mod watch;
+
+pub use live::Live;
 
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
-use crate::store::Store;
+use crate::store::{Pin, Store};
 use crate::time::{Clock, Now};
 
 /// What a client is told that is turned away because `-c` connections are open. The server sends
@@ -29,6 +47,8 @@ pub struct Shared {
     pub registry: Registry,
     /// Who watches what.
     pub hub: watch::Hub,
+    /// What commands have changed since the start.
+    pub live: Live,
     /// What a session may ask of the process around it.
     pub host: Box<dyn Host>,
 }
@@ -165,27 +185,132 @@ pub struct Peer {
 
 /// One client's conversation.
 #[derive(Debug)]
-pub struct Session {}
+pub struct Session {
+    /// The connection, as log lines name it.
+    id: u64,
+    dialect: Dialect,
+    state: State,
+}
+
+/// What the next byte of input is, or what is still to be said.
+#[derive(Debug)]
+enum State {
+    /// The first byte of a command line.
+    Command,
+    /// A listing is being sent.
+    Dump(Box<dump::Dump>),
+    /// A key of a retrieval, or the end of its line.
+    Keys(keys::Keys),
+    /// A large value is being sent.
+    Sending(Pin, keys::Then),
+    /// A byte of a line that has been answered already.
+    SkipLine,
+    /// A byte of a data block that means nothing; so many are left.
+    Swallow(u64),
+    /// A byte of a value that goes into the store as it comes.
+    Upload(Box<data::Uploading>),
+    /// Nothing is heard any more: the client watches.
+    Watching,
+}
+
+/// What one step of a conversation did.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Bytes of input that are done with.
+    consumed: usize,
+    /// Requests answered.
+    served: u32,
+    flow: Flow,
+}
+
+/// How a conversation goes on after a step.
+#[derive(Clone, Copy, Debug)]
+enum Flow {
+    /// At once.
+    Go,
+    /// Once so many bytes are there beyond what was consumed.
+    Wait(usize),
+    /// As the owner of the socket is told.
+    Leave(Next),
+}
+
+impl Step {
+    const fn go(consumed: usize) -> Self {
+        Self {
+            consumed,
+            served: 0,
+            flow: Flow::Go,
+        }
+    }
+
+    const fn served(consumed: usize) -> Self {
+        Self {
+            consumed,
+            served: 1,
+            flow: Flow::Go,
+        }
+    }
+
+    const fn wait(consumed: usize, at_least: usize) -> Self {
+        Self {
+            consumed,
+            served: 0,
+            flow: Flow::Wait(at_least),
+        }
+    }
+
+    const fn leave(consumed: usize, next: Next) -> Self {
+        Self {
+            consumed,
+            served: 0,
+            flow: Flow::Leave(next),
+        }
+    }
+}
 
 impl Session {
     /// A conversation that has not begun.
-    pub fn new(_peer: &Peer) -> Self {
-        unimplemented!()
+    pub fn new(peer: &Peer) -> Self {
+        Self {
+            id: peer.id,
+            dialect: peer.dialect,
+            state: State::Command,
+        }
     }
+
     /// Answers as many requests at the front of `input` as this turn allows.
-    pub fn drive(&mut self, _ctx: &Context<'_>, _input: &[u8], _output: &mut Vec<u8>) -> Driven {
-        unimplemented!()
+    pub fn drive(&mut self, ctx: &Context<'_>, input: &[u8], output: &mut Vec<u8>) -> Driven {
+        drive::drive(self, ctx, input, output)
     }
+
     /// Answers one datagram's payload; each reply message is handed to `send` whole.
-    pub fn datagram(&mut self, _ctx: &Context<'_>, _request: &[u8], _send: &mut dyn FnMut(&[u8])) {
-        unimplemented!()
+    pub fn datagram(&mut self, ctx: &Context<'_>, request: &[u8], send: &mut dyn FnMut(&[u8])) {
+        drive::datagram(self, ctx, request, send);
     }
+
     /// Gives back what the session holds in the store and the hub. Call before dropping it.
-    pub fn close(&mut self, _ctx: &Context<'_>) {
-        unimplemented!()
+    pub fn close(&mut self, ctx: &Context<'_>) {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Sending(pin, _) => ctx.shared.store.unpin(pin),
+            State::Upload(uploading) => ctx.shared.store.abort_upload(uploading.into_upload()),
+            State::Watching => ctx.shared.hub.leave(ctx, self.id),
+            State::Command
+            | State::Dump(_)
+            | State::Keys(_)
+            | State::SkipLine
+            | State::Swallow(_) => {}
+        }
     }
+
     /// The state as `stats conns` names it, such as `conn_new_cmd`.
     pub fn state(&self) -> &'static str {
-        unimplemented!()
+        match self.state {
+            State::Command => "conn_read",
+            State::Keys(_) | State::SkipLine => "conn_parse_cmd",
+            State::Dump(_) | State::Sending(..) => "conn_mwrite",
+            State::Swallow(_) => "conn_swallow",
+            State::Upload(_) => "conn_nread",
+            State::Watching => "conn_watch",
+        }
     }
 }

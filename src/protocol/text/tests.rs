@@ -7,23 +7,62 @@ fn refused(line: &str) -> Refusal {
 #[test]
 fn short_known_commands_are_badly_formatted_and_unknown_ones_are_errors() {
     let short = [
-        "get\r\n", "get  \r\n", "gets\r\n", "gat 100\r\n", "gats\r\n", "set foo 0 0\r\n",
-        "cas a 0 0 1\r\n", "incr k\r\n", "touch k\r\n", "delete\r\n", "mg\r\n", "ms quiet\r\n",
-        "ms k x\r\n", "ma\r\n", "md\r\n", "me\r\n", "\r\n", "\n", " \n", "a\r\n", "mn\n",
+        "get\r\n",
+        "get  \r\n",
+        "gets\r\n",
+        "gat 100\r\n",
+        "gats\r\n",
+        "set foo 0 0\r\n",
+        "cas a 0 0 1\r\n",
+        "incr k\r\n",
+        "touch k\r\n",
+        "delete\r\n",
+        "mg\r\n",
+        "ms quiet\r\n",
+        "ms k x\r\n",
+        "ma\r\n",
+        "md\r\n",
+        "me\r\n",
+        "\r\n",
+        "\n",
+        " \n",
+        "a\r\n",
+        "mn\n",
     ];
     for line in short {
-        assert_eq!(refused(line).error, Some(ProtocolError::BadFormat), "{line:?}");
+        assert_eq!(
+            refused(line).error,
+            Some(ProtocolError::BadFormat),
+            "{line:?}"
+        );
     }
-    for line in ["ab\r\n", "   \r\n", "GET a\r\n", "config get cluster\r\n", "getx a\r\n"] {
-        assert_eq!(refused(line).error, Some(ProtocolError::Unknown), "{line:?}");
+    for line in [
+        "ab\r\n",
+        "   \r\n",
+        "GET a\r\n",
+        "config get cluster\r\n",
+        "getx a\r\n",
+    ] {
+        assert_eq!(
+            refused(line).error,
+            Some(ProtocolError::Unknown),
+            "{line:?}"
+        );
     }
 }
 
 #[test]
 fn a_bad_length_swallows_nothing_and_is_always_told() {
-    for size in ["-1", "-2", "2147483647", "2147483648", "4294967295", "18446744073709551616",
-        "3x", "+3"]
-    {
+    for size in [
+        "-1",
+        "-2",
+        "2147483647",
+        "2147483648",
+        "4294967295",
+        "18446744073709551616",
+        "3x",
+        "+3",
+    ] {
         for verb in ["set", "add", "replace", "append", "prepend", "cas"] {
             let line = format!("{verb} k 0 0 {size} 1 noreply\r\n");
             assert_eq!(refused(&line), Refusal::BAD_FORMAT, "{line}");
@@ -45,7 +84,11 @@ fn a_bad_argument_with_a_good_length_swallows_the_block() {
     ] {
         let refusal = refused(&line);
         assert_eq!(refusal.error, Some(ProtocolError::BadFormat), "{line}");
-        assert_eq!((refusal.swallow, refusal.noreply), (Some(3), false), "{line}");
+        assert_eq!(
+            (refusal.swallow, refusal.noreply),
+            (Some(3), false),
+            "{line}"
+        );
     }
     assert!(refused(&format!("set {long} 0 0 3 noreply\r\n")).noreply);
 }
@@ -65,17 +108,29 @@ fn noreply_counts_only_as_the_last_token() {
         Ok(_) => false,
     };
     for line in [
-        "set k 0 0 1 noreply\r\n", "cas k 0 0 1 1 noreply\r\n", "delete k noreply\r\n",
-        "delete k 0 noreply\n", "incr k 1 noreply\r\n", "touch k 1 noreply\r\n",
-        "flush_all noreply\r\n", "flush_all 0 noreply\r\n", "verbosity 0 noreply\r\n",
-        "cache_memlimit 64 noreply\r\n", "set k 0 0 1 what noreply\r\n", "bogus noreply\r\n",
+        "set k 0 0 1 noreply\r\n",
+        "cas k 0 0 1 1 noreply\r\n",
+        "delete k noreply\r\n",
+        "delete k 0 noreply\n",
+        "incr k 1 noreply\r\n",
+        "touch k 1 noreply\r\n",
+        "flush_all noreply\r\n",
+        "flush_all 0 noreply\r\n",
+        "verbosity 0 noreply\r\n",
+        "cache_memlimit 64 noreply\r\n",
+        "set k 0 0 1 what noreply\r\n",
+        "bogus noreply\r\n",
         "delete k 10 noreply\r\n",
     ] {
         assert!(noreply(line), "{line}");
     }
     for line in [
-        "set k 0 0 1 noreply what\r\n", "get noreply\r\n", "stats noreply\r\n",
-        "incr noreply 1\r\n", "version noreply\r\n", "set k 0 0 1 Noreply\r\n",
+        "set k 0 0 1 noreply what\r\n",
+        "get noreply\r\n",
+        "stats noreply\r\n",
+        "incr noreply 1\r\n",
+        "version noreply\r\n",
+        "set k 0 0 1 Noreply\r\n",
     ] {
         assert!(!noreply(line), "{line}");
     }
@@ -99,7 +154,11 @@ fn an_overlong_key_refuses_a_whole_multiget() {
 
 #[test]
 fn http_is_hung_up_on() {
-    for line in ["GET / HTTP/1.0\r\n", "PUT /a/b HTTP/1.1\r\n", "DELETE HTTP/1.1\r\n"] {
+    for line in [
+        "GET / HTTP/1.0\r\n",
+        "PUT /a/b HTTP/1.1\r\n",
+        "DELETE HTTP/1.1\r\n",
+    ] {
         assert_eq!(refused(line), Refusal::HANG_UP, "{line}");
     }
 }
@@ -119,8 +178,20 @@ fn only_get_and_gets_may_go_on_for_ever() {
 
 #[test]
 fn numbers_that_are_wrong_name_themselves() {
-    assert_eq!(refused("incr a -1\r\n").error, Some(ProtocolError::InvalidDeltaArgument));
-    assert_eq!(refused("touch a x\r\n").error, Some(ProtocolError::InvalidExptime));
-    assert_eq!(refused("gat x a\r\n").error, Some(ProtocolError::InvalidExptime));
-    assert_eq!(refused("flush_all x\r\n").error, Some(ProtocolError::InvalidExptime));
+    assert_eq!(
+        refused("incr a -1\r\n").error,
+        Some(ProtocolError::InvalidDeltaArgument)
+    );
+    assert_eq!(
+        refused("touch a x\r\n").error,
+        Some(ProtocolError::InvalidExptime)
+    );
+    assert_eq!(
+        refused("gat x a\r\n").error,
+        Some(ProtocolError::InvalidExptime)
+    );
+    assert_eq!(
+        refused("flush_all x\r\n").error,
+        Some(ProtocolError::InvalidExptime)
+    );
 }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use larder::config::parse::{Action, parse};
 use larder::session::{
-    CloseReason, Context, Dialect, Facts, Host, Next, Peer, Session, Shared, watch,
+    CloseReason, Context, Dialect, Facts, Host, Live, Next, Peer, Session, Shared, watch,
 };
 use larder::stats::Registry;
 use larder::store::Store;
@@ -71,6 +71,7 @@ impl InProcess {
         clock.pause(true);
         let shared = Shared {
             store: Store::new(&loaded.config.store(1)).expect("memory"),
+            live: Live::new(&loaded.config),
             config: loaded.config,
             clock,
             registry: Registry::new(1),

@@ -1,0 +1,189 @@
+//! Commands about the daemon rather than about items.
+
+use super::dump::Dump;
+use super::turn::Turn;
+use super::{Flow, Next, Session, State, report};
+use crate::protocol::ProtocolError;
+use crate::protocol::admin::{Admin, Crawler, DebugTime, Lru, Slabs};
+use crate::protocol::text::reply;
+use crate::store::{LruConfig, Reassign};
+
+/// Smallest and largest `cache_memlimit`, in megabytes.
+const MEMLIMIT_MB_MIN: u64 = 8;
+const MEMLIMIT_MB_MAX: u64 = 1_000_000_000;
+
+/// What came of a command: a line for the client.
+type Outcome = Result<&'static [u8], ProtocolError>;
+
+impl Session {
+    /// Runs one command about the daemon.
+    pub(super) fn admin(&mut self, turn: &mut Turn<'_>, command: Admin<'_>, noreply: bool) -> Flow {
+        let shared = turn.ctx.shared;
+        let outcome = match command {
+            Admin::Stats(stats) => {
+                report::stats(turn, stats);
+                return Flow::Go;
+            }
+            Admin::Watch(streams) => return self.watch(turn, streams),
+            Admin::Crawler(Crawler::Metadump(classes)) => self.list(turn, classes, false),
+            Admin::Crawler(Crawler::Mgdump(classes)) => self.list(turn, classes, true),
+            Admin::Crawler(command) => crawler(turn, command),
+            Admin::Lru(command) => lru(turn, command),
+            Admin::Slabs(command) => slabs(turn, command),
+            Admin::CacheMemlimit(megabytes) => memory_limit(turn, megabytes),
+            Admin::Verbosity(level) => {
+                shared.live.set_verbosity(level);
+                shared.host.set_verbosity(level);
+                Ok(reply::OK)
+            }
+            Admin::Shutdown { graceful } => {
+                if !shared.config.shutdown_command {
+                    turn.say(ProtocolError::ShutdownNotEnabled.reply());
+                    return Flow::Go;
+                }
+                shared.host.shutdown(graceful);
+                return Flow::Leave(Next::Close);
+            }
+            Admin::DebugTime(change) if shared.config.debug_commands => {
+                match change {
+                    DebugTime::Pause => shared.clock.pause(true),
+                    DebugTime::Resume => shared.clock.pause(false),
+                    DebugTime::Shift(by_s) => shared.clock.shift(by_s),
+                }
+                Ok(reply::OK)
+            }
+            // There is no certificate to refresh in a build without TLS.
+            Admin::RefreshCerts | Admin::DebugTime(_) => Err(ProtocolError::Unknown),
+        };
+        if !noreply {
+            turn.say(outcome.unwrap_or_else(ProtocolError::reply));
+        }
+        Flow::Go
+    }
+
+    fn watch(&mut self, turn: &mut Turn<'_>, streams: u32) -> Flow {
+        let shared = turn.ctx.shared;
+        let refused = if !shared.config.watch_enabled {
+            Some(ProtocolError::WatchNotAllowed)
+        } else if turn.has_queued() {
+            Some(ProtocolError::PipelinedWatch)
+        } else if !shared.hub.join(turn.ctx, self.id, streams) {
+            Some(ProtocolError::WatcherLimit)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            turn.say(error.reply());
+            return Flow::Go;
+        }
+        turn.say(reply::OK);
+        self.state = State::Watching;
+        Flow::Leave(Next::Watch)
+    }
+
+    fn list(&mut self, turn: &mut Turn<'_>, classes: u64, as_commands: bool) -> Outcome {
+        if !turn.ctx.shared.config.dump_enabled {
+            return Err(if as_commands {
+                ProtocolError::KeyDumpNotAllowed
+            } else {
+                ProtocolError::DumpNotAllowed
+            });
+        }
+        if turn.has_queued() {
+            return Err(if as_commands {
+                ProtocolError::PipelinedMgdump
+            } else {
+                ProtocolError::PipelinedMetadump
+            });
+        }
+        self.state = State::Dump(Box::new(Dump::new(classes, as_commands)));
+        Ok(reply::OK)
+    }
+}
+
+fn crawler(turn: &Turn<'_>, command: Crawler) -> Outcome {
+    let shared = turn.ctx.shared;
+    let store = &shared.store;
+    match command {
+        Crawler::Enable => store.set_crawler(true),
+        Crawler::Disable => store.set_crawler(false),
+        Crawler::Sleep(sleep_us) => shared.live.set_crawler_sleep_us(sleep_us),
+        Crawler::ToCrawl(count) => shared.live.set_crawler_tocrawl(count),
+        Crawler::Crawl(_) if !store.crawler() => return Err(ProtocolError::CrawlerDisabled),
+        Crawler::Crawl(classes) => {
+            if !store.crawl(classes) {
+                return Err(ProtocolError::CrawlBusy);
+            }
+        }
+        // These answer for themselves; see `list`.
+        Crawler::Metadump(_) | Crawler::Mgdump(_) => {}
+    }
+    Ok(reply::OK)
+}
+
+fn lru(turn: &Turn<'_>, command: Lru) -> Outcome {
+    let store = turn.store();
+    let lru = store.lru();
+    // Without its upkeep the queues of a class are one, and there is nothing to tune.
+    if !lru.maintainer && !matches!(command, Lru::TempTtl(_)) {
+        return Err(ProtocolError::Unknown);
+    }
+    store.set_lru(match command {
+        Lru::Mode { segmented } => LruConfig { segmented, ..lru },
+        Lru::TempTtl(temporary_ttl_s) => LruConfig {
+            temporary_ttl_s,
+            ..lru
+        },
+        Lru::Tune {
+            hot_percent,
+            warm_percent,
+            hot_factor,
+            warm_factor,
+        } => LruConfig {
+            hot_percent,
+            warm_percent,
+            hot_age_factor: hot_factor,
+            warm_age_factor: warm_factor,
+            ..lru
+        },
+    });
+    Ok(reply::OK)
+}
+
+fn slabs(turn: &Turn<'_>, command: Slabs) -> Outcome {
+    let store = turn.store();
+    let mut balance = store.balance();
+    match command {
+        Slabs::Reassign { .. } if !balance.reassign => {
+            return Err(ProtocolError::ReassignDisabled);
+        }
+        Slabs::Reassign { src, dst } => {
+            return match store.reassign(src, dst) {
+                Reassign::Started => Ok(reply::OK),
+                Reassign::Busy => Err(ProtocolError::ReassignBusy),
+                Reassign::BadClass => Err(ProtocolError::BadClass),
+                Reassign::NoSpare => Err(ProtocolError::NoSpare),
+                Reassign::Same => Err(ProtocolError::ReassignSame),
+            };
+        }
+        Slabs::Automove(mode) => balance.automove = mode,
+        Slabs::FreeRatio(ratio) => balance.free_ratio = ratio,
+        Slabs::Ratio(ratio) => balance.ratio = ratio,
+        Slabs::Window(window_s) => balance.window_s = window_s,
+    }
+    store.set_balance(balance);
+    Ok(reply::OK)
+}
+
+fn memory_limit(turn: &Turn<'_>, megabytes: u64) -> Outcome {
+    if megabytes < MEMLIMIT_MB_MIN {
+        return Err(ProtocolError::MemlimitTooSmall);
+    }
+    if megabytes > MEMLIMIT_MB_MAX {
+        return Err(ProtocolError::MemlimitNotBytes);
+    }
+    if turn.ctx.shared.config.preallocate || !turn.store().set_memory_limit(megabytes << 20) {
+        return Err(ProtocolError::MemlimitBounds);
+    }
+    Ok(reply::OK)
+}

@@ -1,0 +1,181 @@
+//! The classic text commands: what each asks of the cache, and what it answers.
+
+use super::data::Answer;
+use super::execute::{self, Storing};
+use super::turn::Turn;
+use crate::limits::COPY_SIZE_MAX;
+use crate::protocol::ProtocolError;
+use crate::protocol::text::{self, StoreVerb, reply};
+use crate::store::{
+    Arithmetic, ArithmeticError, Delete, DeleteStatus, Fetch, KeyHash, Pin, Put, PutMode, PutReply,
+    PutStatus,
+};
+use crate::time::Expiry;
+
+/// Answers one key of a retrieval. A value that is too large to copy at once is handed back
+/// pinned, its line written.
+pub(super) fn get(
+    turn: &mut Turn<'_>,
+    key: &[u8],
+    hash: KeyHash,
+    cas: bool,
+    touch: Option<Expiry>,
+) -> Option<Pin> {
+    let how = Fetch {
+        touch,
+        ..Fetch::default()
+    };
+    execute::fetch(turn, key, hash, &how, |hit, out| {
+        let size = hit.value_size();
+        let cas = if cas { Some(hit.cas()) } else { None };
+        reply::value(out, key, hit.client_flags(), size, cas);
+        if size as usize > COPY_SIZE_MAX {
+            return Some(hit.pin());
+        }
+        hit.copy_value(out);
+        out.extend_from_slice(reply::CRLF);
+        None
+    })
+    .flatten()
+}
+
+/// What a storage line asks of the store.
+pub(super) fn put<'a>(turn: &Turn<'_>, line: &text::Store<'a>, hash: KeyHash) -> Put<'a> {
+    let mode = match line.verb {
+        StoreVerb::Add => PutMode::Add,
+        StoreVerb::Append => PutMode::Append,
+        StoreVerb::Prepend => PutMode::Prepend,
+        StoreVerb::Replace => PutMode::Replace,
+        StoreVerb::Cas | StoreVerb::Set => PutMode::Set,
+    };
+    Put {
+        key: line.key,
+        hash,
+        mode,
+        client_flags: line.flags,
+        expiry: Expiry::from_wire(line.exptime, turn.now()),
+        compare: (line.verb == StoreVerb::Cas).then_some(line.cas),
+        assign_cas: None,
+        invalidate: false,
+        vivify: None,
+        binary_key: false,
+        drop_on_failure: line.verb == StoreVerb::Set,
+    }
+}
+
+/// How a storage line is to be answered.
+pub(super) fn answer<'a>(line: &text::Store<'a>, put: &Put<'a>) -> Answer<'a> {
+    Answer {
+        meta: None,
+        key: line.key,
+        noreply: line.noreply,
+        binary_key: false,
+        storing: Storing {
+            command: line.verb.name(),
+            compares: line.verb == StoreVerb::Cas,
+            expiry: put.expiry,
+        },
+        appends: false,
+    }
+}
+
+/// The reply line for what became of a value.
+pub(super) const fn put_reply(reply: PutReply) -> &'static [u8] {
+    match reply.status {
+        PutStatus::Stored => reply::STORED,
+        PutStatus::NotStored => reply::NOT_STORED,
+        PutStatus::Exists => reply::EXISTS,
+        PutStatus::NotFound => reply::NOT_FOUND,
+        PutStatus::TooLarge => ProtocolError::LargeObject.reply(),
+        PutStatus::NoMemory => ProtocolError::OutOfMemoryStore.reply(),
+    }
+}
+
+pub(super) fn delete(turn: &mut Turn<'_>, key: &[u8], hash: KeyHash, noreply: bool) {
+    let request = Delete {
+        key,
+        hash,
+        compare: None,
+        invalidate: false,
+        drop_value: false,
+        touch: None,
+        assign_cas: None,
+        client_flags: None,
+    };
+    let reply = match execute::delete(turn, &request, "delete") {
+        DeleteStatus::Deleted { .. } | DeleteStatus::Kept { .. } => reply::DELETED,
+        // Without a cas to compare, nothing can differ.
+        DeleteStatus::NotFound | DeleteStatus::Exists => reply::NOT_FOUND,
+        DeleteStatus::NoMemory => ProtocolError::OutOfMemory.reply(),
+    };
+    if !noreply {
+        turn.say(reply);
+    }
+}
+
+pub(super) fn arithmetic(
+    turn: &mut Turn<'_>,
+    key: &[u8],
+    hash: KeyHash,
+    delta: u64,
+    decrement: bool,
+    noreply: bool,
+) {
+    let request = Arithmetic {
+        key,
+        hash,
+        delta,
+        decrement,
+        compare: None,
+        assign_cas: None,
+        touch: None,
+        vivify: None,
+        binary_key: false,
+    };
+    let result = execute::arithmetic(turn, &request);
+    if noreply {
+        return;
+    }
+    match result {
+        Ok(counted) => reply::number(turn.out, counted.value),
+        Err(error) => turn.say(arithmetic_error(error)),
+    }
+}
+
+/// The reply line for a number that could not be counted.
+pub(super) const fn arithmetic_error(error: ArithmeticError) -> &'static [u8] {
+    match error {
+        ArithmeticError::Exists => reply::EXISTS,
+        ArithmeticError::NotANumber => ProtocolError::NonNumeric.reply(),
+        ArithmeticError::NotFound => reply::NOT_FOUND,
+        ArithmeticError::NoMemory => ProtocolError::OutOfMemory.reply(),
+    }
+}
+
+pub(super) fn touch(turn: &mut Turn<'_>, key: &[u8], hash: KeyHash, exptime: i64, noreply: bool) {
+    let touch = Some(Expiry::from_wire(exptime, turn.now()));
+    let how = Fetch {
+        touch,
+        ..Fetch::default()
+    };
+    let found = execute::fetch(turn, key, hash, &how, |_, _| ()).is_some();
+    if !noreply {
+        turn.say(if found {
+            reply::TOUCHED
+        } else {
+            reply::NOT_FOUND
+        });
+    }
+}
+
+pub(super) fn flush(turn: &mut Turn<'_>, exptime: i64, noreply: bool) {
+    let reply = if turn.ctx.shared.config.flush_enabled {
+        execute::flush(turn, exptime);
+        reply::OK
+    } else {
+        ProtocolError::FlushNotAllowed.reply()
+    };
+    if !noreply {
+        turn.say(reply);
+    }
+}

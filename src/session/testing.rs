@@ -1,0 +1,174 @@
+//! A daemon without a process, for tests: everything that sessions share, under a clock that
+//! only moves when told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::watch::Hub;
+use super::{Context, Dialect, Facts, Host, Live, Next, Peer, Session, Shared};
+use crate::config::Config;
+use crate::stats::{Counters, Registry};
+use crate::store::Store;
+use crate::time::{Clock, FIRST_UPTIME_S, Now};
+
+/// The Unix time at which every bench begins, in seconds.
+const EPOCH_S: i64 = 1_700_000_000;
+
+/// A host that does nothing but note that it was asked to stop.
+#[derive(Debug, Default)]
+struct Nobody;
+
+impl Host for Nobody {
+    fn shutdown(&self, _graceful: bool) {}
+    fn set_verbosity(&self, _level: u8) {}
+    fn connections(&self, _now: Now, see: &mut dyn FnMut(&str, &str)) {
+        see("1:state", "conn_read");
+    }
+    fn facts(&self) -> Facts {
+        Facts {
+            accepting: true,
+            curr_connections: 1,
+            total_connections: 1,
+            ..Facts::default()
+        }
+    }
+}
+
+/// Everything that sessions share, and a clock.
+pub struct Bench {
+    /// What all sessions share.
+    pub shared: Shared,
+    counters: Arc<Counters>,
+    uptime_s: AtomicU32,
+    unix_s: i64,
+}
+
+impl Bench {
+    /// A daemon with these settings that has just started.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot have its memory.
+    pub fn new(config: Config) -> std::io::Result<Self> {
+        let registry = Registry::new(1);
+        Ok(Self {
+            counters: registry.worker(0),
+            uptime_s: AtomicU32::new(FIRST_UPTIME_S + 10),
+            unix_s: EPOCH_S,
+            shared: Shared {
+                store: Store::new(&config.store(1))?,
+                live: Live::new(&config),
+                config,
+                clock: Clock::start(),
+                registry,
+                hub: Hub::default(),
+                host: Box::new(Nobody),
+            },
+        })
+    }
+
+    /// The moment at which things happen.
+    pub fn now(&self) -> Now {
+        let uptime_s = self.uptime_s.load(Ordering::Relaxed);
+        Now {
+            uptime_s,
+            unix_s: self.unix_s + i64::from(uptime_s),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by_s: u32) {
+        self.uptime_s.fetch_add(by_s, Ordering::Relaxed);
+    }
+
+    /// A new client.
+    pub fn client(&self, id: u64) -> Client<'_> {
+        let peer = Peer {
+            id,
+            transport: "tcp",
+            address: "127.0.0.1".to_owned(),
+            port: 40_000,
+            dialect: Dialect::Auto,
+        };
+        Client {
+            bench: self,
+            session: Session::new(&peer),
+            pending: Vec::new(),
+            last: None,
+            id,
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            shared: &self.shared,
+            counters: &self.counters,
+            now: self.now(),
+            worker: 0,
+        }
+    }
+}
+
+/// A client that speaks to a session directly.
+pub struct Client<'b> {
+    bench: &'b Bench,
+    session: Session,
+    /// Input that the session has not consumed.
+    pending: Vec<u8>,
+    /// What the session asked for last.
+    pub last: Option<Next>,
+    id: u64,
+}
+
+impl Client<'_> {
+    /// Sends these bytes and returns what comes back, as the owner of a socket would.
+    pub fn say(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.pending.extend_from_slice(bytes);
+        let mut answer = Vec::new();
+        loop {
+            if matches!(self.last, Some(Next::Close | Next::Abort)) {
+                return answer;
+            }
+            if let Some(Next::Read { at_least }) = self.last
+                && self.pending.len() < at_least
+            {
+                return answer;
+            }
+            let mut output = Vec::new();
+            let context = self.bench.context();
+            let driven = self.session.drive(&context, &self.pending, &mut output);
+            self.pending.drain(..driven.consumed);
+            answer.append(&mut output);
+            self.last = Some(driven.next);
+            if driven.next == Next::Watch {
+                self.bench
+                    .shared
+                    .hub
+                    .pump(&self.bench.shared, self.bench.now());
+                self.bench.shared.hub.take(self.id, &mut answer);
+                return answer;
+            }
+        }
+    }
+
+    /// Sends one datagram and returns the reply messages.
+    pub fn datagram(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        let context = self.bench.context();
+        self.session.datagram(&context, bytes, &mut |message| {
+            messages.push(message.to_vec())
+        });
+        messages
+    }
+
+    /// Whether the session has ended the conversation.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.last, Some(Next::Close | Next::Abort))
+    }
+}
+
+impl Drop for Client<'_> {
+    fn drop(&mut self) {
+        self.session.close(&self.bench.context());
+    }
+}
