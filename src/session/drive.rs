@@ -52,6 +52,7 @@ pub(super) fn drive(
     input: &[u8],
     output: &mut Vec<u8>,
 ) -> Driven {
+    session.awaits_block = false;
     let mut turn = Turn::new(ctx, output, session.id);
     let mut allowance = ctx.shared.config.requests_per_event.max(1);
     let mut consumed = 0;

@@ -190,6 +190,8 @@ pub struct Session {
     id: u64,
     dialect: Dialect,
     state: State,
+    /// A line is there and its data block is not: the client is sending a value.
+    awaits_block: bool,
 }
 
 /// What the next byte of input is, or what is still to be said.
@@ -275,6 +277,7 @@ impl Session {
             id: peer.id,
             dialect: peer.dialect,
             state: State::Command,
+            awaits_block: false,
         }
     }
 
@@ -305,6 +308,7 @@ impl Session {
     /// The state as `stats conns` names it, such as `conn_new_cmd`.
     pub fn state(&self) -> &'static str {
         match self.state {
+            State::Command if self.awaits_block => "conn_nread",
             State::Command => "conn_read",
             State::Keys(_) | State::SkipLine => "conn_parse_cmd",
             State::Dump(_) | State::Sending(..) => "conn_mwrite",
