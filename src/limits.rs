@@ -33,8 +33,8 @@ pub const OUTPUT_SIZE_HIGH: usize = 64 << 10;
 /// Size of a worker's scratch buffer for reading, in bytes.
 pub const SCRATCH_SIZE: usize = 64 << 10;
 
-/// Times that one connection is asked for more output in one turn, so that a value of any size
-/// leaves room for others.
+/// Times that one connection is asked for more output in one turn when nobody else waits for the
+/// worker. When somebody does, one piece of a large value is a turn.
 pub const FLUSH_COUNT_MAX: usize = 4;
 
 /// Shares of `-R` requests that one connection may have in one turn when nobody else waits for

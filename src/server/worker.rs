@@ -4,9 +4,10 @@
 //! every complete request in it, and sends all replies with one write. Nothing is allocated, no
 //! clock is read and nothing shared is written for a request. What is left of the input, or of
 //! the output when the client does not take it, moves to the connection; a connection with unsent
-//! output is not read. Work that a turn leaves over stands in a queue behind everybody else's.
+//! output is not read. Work that a turn leaves over stands in a queue of its own, behind those who
+//! have just been heard from.
 //!
-//! **Invariant:** a connection that has something to do without new events stands in the queue.
+//! **Invariant:** a connection that has something to do without new events stands in a queue.
 
 use std::collections::VecDeque;
 use std::io;
@@ -39,6 +40,9 @@ const DATAGRAMS: usize = usize::MAX - 1;
 
 /// Events taken from the poll at once.
 const EVENT_COUNT: usize = 1024;
+
+/// Least number of connections with work left that have a turn in one pass.
+const LEFTOVER_COUNT_MIN: usize = 16;
 
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
@@ -74,8 +78,11 @@ pub(super) struct Worker {
     now: Now,
 
     connections: Slab<Connection>,
-    /// Who has something to do.
-    ready: VecDeque<usize>,
+    /// Who has been heard from since the last pass. All of them have a turn in this one.
+    fresh: VecDeque<usize>,
+    /// Who had a turn and has work left. As many of them have another turn as there are fresh
+    /// ones, and a few at least: heavy work neither delays a light request nor starves by it.
+    leftover: VecDeque<usize>,
     watchers: Vec<usize>,
     datagrams: Vec<Datagrams>,
     /// Connections with a partial request, and how many there may be; zero is no bound.
@@ -136,7 +143,8 @@ impl Worker {
             letters,
             now,
             connections: Slab::new(),
-            ready: VecDeque::new(),
+            fresh: VecDeque::new(),
+            leftover: VecDeque::new(),
             watchers: Vec::new(),
             datagrams,
             partial: 0,
@@ -174,7 +182,7 @@ impl Worker {
 
     /// How long the poll may wait.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.datagrams.iter().any(Datagrams::is_ready) {
+        if !self.leftover.is_empty() || self.datagrams.iter().any(Datagrams::is_ready) {
             return Some(Duration::ZERO);
         }
         if self.stopping.is_some() {
@@ -200,7 +208,7 @@ impl Worker {
                     if event.is_read_closed() || event.is_error() {
                         connection.ended = true;
                     }
-                    enqueue(&mut self.ready, connection, key);
+                    enqueue(&mut self.fresh, connection, key);
                 }
             }
         }
@@ -216,7 +224,7 @@ impl Worker {
         }
         for &key in &self.watchers {
             if let Some(connection) = self.connections.get_mut(key) {
-                enqueue(&mut self.ready, connection, key);
+                enqueue(&mut self.fresh, connection, key);
             }
         }
     }
@@ -247,13 +255,20 @@ impl Worker {
         }
     }
 
-    /// Gives each one in the queue a turn; those who join it meanwhile wait for the next pass.
+    /// Gives turns. Who gets work left meanwhile waits for the next pass, after the poll has been
+    /// asked for news.
     fn serve_ready(&mut self) {
-        for _ in 0..self.ready.len() {
-            let Some(key) = self.ready.pop_front() else {
-                break;
-            };
+        let again = self
+            .leftover
+            .len()
+            .min(self.fresh.len().max(LEFTOVER_COUNT_MIN));
+        while let Some(key) = self.fresh.pop_front() {
             self.turn(key);
+        }
+        for _ in 0..again {
+            if let Some(key) = self.leftover.pop_front() {
+                self.turn(key);
+            }
         }
         self.desk.mailbox.set_current(-1);
         for index in 0..self.datagrams.len() {
@@ -272,7 +287,7 @@ impl Worker {
         let context = self.desk.context(self.now);
         let mut turn = Turn {
             context: &context,
-            alone: self.ready.is_empty(),
+            alone: self.fresh.is_empty() && self.leftover.is_empty(),
             scratch: &mut self.scratch,
             output: &mut self.output,
         };
@@ -300,9 +315,9 @@ impl Worker {
         let connection = &mut self.connections[key];
         match verdict {
             Verdict::Close(reason) => return self.close(key, reason),
-            Verdict::Again => enqueue(&mut self.ready, connection, key),
+            Verdict::Again => enqueue(&mut self.leftover, connection, key),
             Verdict::Wait if connection.readable && !connection.is_blocked() => {
-                enqueue(&mut self.ready, connection, key);
+                enqueue(&mut self.leftover, connection, key);
             }
             Verdict::Wait => {}
         }
@@ -436,10 +451,10 @@ impl Worker {
     }
 }
 
-fn enqueue(ready: &mut VecDeque<usize>, connection: &mut Connection, key: usize) {
+fn enqueue(queue: &mut VecDeque<usize>, connection: &mut Connection, key: usize) {
     if !connection.queued {
         connection.queued = true;
-        ready.push_back(key);
+        queue.push_back(key);
     }
 }
 
@@ -572,7 +587,7 @@ impl Turn<'_> {
                     connection.at_least = at_least;
                     Verdict::Wait
                 }
-                Next::Flush if !blocked && flushes < FLUSH_COUNT_MAX => {
+                Next::Flush if self.alone && !blocked && flushes < FLUSH_COUNT_MAX => {
                     flushes += 1;
                     continue;
                 }
