@@ -178,7 +178,9 @@ impl Store {
             record: AtomicBool::new(false),
         });
         if config.preallocate {
-            common.pool.warm_up(limit);
+            for _ in 0..limit {
+                common.pool.warm_up(limit);
+            }
         }
         let count = u16::try_from(shards).unwrap_or(u16::MAX);
         let places: Option<Box<[Place]>> = arena::leases(&arena, count)

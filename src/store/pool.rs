@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use super::arena::{Arena, Lease};
 
+/// Pages made ready in one call.
+const WARM_UP_STEP: u32 = 8;
+
 /// The pages that no shard has.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -18,8 +21,10 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct State {
-    /// Pages with memory behind them.
+    /// Pages with memory behind them that have been lent before.
     warm: Vec<u32>,
+    /// Pages that were given memory ahead of their first use.
+    ahead: Vec<u32>,
     /// Pages whose memory has been returned to the system.
     cold: Vec<u32>,
     /// Pages from here on have never been used.
@@ -35,7 +40,7 @@ struct State {
 pub(super) struct PoolState {
     /// Pages lent to shards.
     pub(super) lent: u32,
-    /// Pages with memory behind them that nobody has.
+    /// Pages that have been lent before and still have memory.
     pub(super) warm: u32,
     /// Pages that may be lent.
     pub(super) limit: u32,
@@ -48,6 +53,7 @@ impl Pool {
             arena,
             state: Mutex::new(State {
                 warm: Vec::new(),
+                ahead: Vec::new(),
                 cold: Vec::new(),
                 // Page 0 is never lent: handle 0 means "none".
                 fresh: 1,
@@ -63,7 +69,9 @@ impl Pool {
         if state.lent >= state.limit {
             return None;
         }
-        let page = match state.warm.pop().or_else(|| state.cold.pop()) {
+        let state = &mut *state;
+        let mut stacks = [&mut state.warm, &mut state.ahead, &mut state.cold];
+        let page = match stacks.iter_mut().find_map(|stack| stack.pop()) {
             Some(page) => page,
             None if state.fresh < self.arena.geometry().page_count => {
                 state.fresh += 1;
@@ -81,7 +89,7 @@ impl Pool {
         let mut state = self.state.lock();
         lease.give(page);
         state.lent -= 1;
-        if state.lent + u32::try_from(state.warm.len()).unwrap_or(u32::MAX) >= state.limit {
+        if state.resident() >= state.limit {
             self.arena.discard(page);
             state.cold.push(page);
         } else {
@@ -94,8 +102,10 @@ impl Pool {
     pub(super) fn set_limit(&self, limit: u32) {
         let mut state = self.state.lock();
         state.limit = limit;
-        while state.lent + u32::try_from(state.warm.len()).unwrap_or(u32::MAX) > limit {
-            let Some(page) = state.warm.pop() else { break };
+        while state.resident() > limit {
+            let Some(page) = state.ahead.pop().or_else(|| state.warm.pop()) else {
+                break;
+            };
             self.arena.discard(page);
             state.cold.push(page);
         }
@@ -135,21 +145,33 @@ impl Pool {
         }
     }
 
-    /// Gives memory to up to `count` pages that have none yet, so that a worker finds it there.
-    /// Returns how many are waiting in all.
-    pub(super) fn warm_up(&self, count: u32) -> u32 {
-        let mut state = self.state.lock();
-        let mut warm = u32::try_from(state.warm.len()).unwrap_or(u32::MAX);
-        while warm < count
-            && state.lent + warm < state.limit
-            && state.fresh < self.arena.geometry().page_count
-        {
-            let page = state.fresh;
-            state.fresh += 1;
+    /// Keeps `count` pages with memory ready, so that a worker finds it there. At most a few are
+    /// made ready in one call.
+    pub(super) fn warm_up(&self, count: u32) {
+        for _ in 0..WARM_UP_STEP {
+            // The lock is not held while the system looks for memory.
+            let page = {
+                let mut state = self.state.lock();
+                let ready = state.warm.len() + state.ahead.len();
+                if ready >= count as usize
+                    || state.resident() >= state.limit
+                    || state.fresh >= self.arena.geometry().page_count
+                {
+                    return;
+                }
+                state.fresh += 1;
+                state.fresh - 1
+            };
             self.arena.populate(page);
-            state.warm.push(page);
-            warm += 1;
+            self.state.lock().ahead.push(page);
         }
-        warm
+    }
+}
+
+impl State {
+    /// Pages with memory behind them.
+    fn resident(&self) -> u32 {
+        let ready = u32::try_from(self.warm.len() + self.ahead.len()).unwrap_or(u32::MAX);
+        self.lent + ready
     }
 }
