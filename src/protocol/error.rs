@@ -107,8 +107,6 @@ errors! {
     PipelinedMgdump = "ERROR cannot pipeline other commands before mgdump",
     /// `watch` behind unsent replies.
     PipelinedWatch = "ERROR cannot pipeline other commands before watch",
-    /// A page move is under way.
-    ReassignBusy = "BUSY currently processing reassign request",
     /// Page moves are off.
     ReassignDisabled = "CLIENT_ERROR slab reassignment disabled",
     /// Source and destination are one.

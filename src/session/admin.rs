@@ -158,9 +158,8 @@ fn slabs(turn: &Turn<'_>, command: Slabs) -> Outcome {
             return Err(ProtocolError::ReassignDisabled);
         }
         Slabs::Reassign { src, dst } => {
-            return match store.reassign(src, dst) {
+            return match store.reassign(src, dst, turn.now()) {
                 Reassign::Started => Ok(reply::OK),
-                Reassign::Busy => Err(ProtocolError::ReassignBusy),
                 Reassign::BadClass => Err(ProtocolError::BadClass),
                 Reassign::NoSpare => Err(ProtocolError::NoSpare),
                 Reassign::Same => Err(ProtocolError::ReassignSame),

@@ -298,10 +298,8 @@ pub enum ArithmeticError {
 /// What `slabs reassign` answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reassign {
-    /// The page will be moved.
+    /// The page is moved.
     Started,
-    /// Another move is waiting.
-    Busy,
     /// No such class.
     BadClass,
     /// The source has no page to spare.
@@ -425,8 +423,6 @@ pub struct StoreTotals {
     pub maintainer_juggles: u64,
     /// Pages that changed hands.
     pub slabs_moved: u64,
-    /// Whether a page move is under way.
-    pub reassign_running: bool,
     /// Items saved while their page was emptied.
     pub reassign_rescues: u64,
     /// Pieces of large items saved while their page was emptied.

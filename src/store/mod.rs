@@ -559,7 +559,6 @@ impl Store {
         let upkeep = self.upkeep.lock();
         totals.crawler_running = upkeep.crawling();
         totals.crawler_starts = upkeep.crawler_starts();
-        totals.reassign_running = upkeep.reassigning();
         totals
     }
 

@@ -104,7 +104,7 @@ impl Model {
             250 => self.flush(c),
             251..254 => {
                 self.store
-                    .reassign(i32::from(a % 41) - 1, i32::from(b % 41));
+                    .reassign(i32::from(a % 41) - 1, i32::from(b % 41), self.now);
             }
             _ => {
                 let limit = u64::from(c % 8) + 2;

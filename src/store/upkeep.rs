@@ -25,8 +25,6 @@ pub(super) struct Upkeep {
     sweeping: Option<usize>,
     crawl: Option<Crawl>,
     crawler_starts: u64,
-    /// A page move that was asked for and waits.
-    reassign: Option<(Option<u8>, u8)>,
     events: Vec<Event>,
 }
 
@@ -47,11 +45,6 @@ impl Upkeep {
     /// Sweeps begun.
     pub(super) fn crawler_starts(&self) -> u64 {
         self.crawler_starts
-    }
-
-    /// Whether a page move waits.
-    pub(super) fn reassigning(&self) -> bool {
-        self.reassign.is_some()
     }
 
     /// Hands over the events of sweeps.
@@ -96,8 +89,10 @@ impl Store {
         true
     }
 
-    /// Moves a page from class to class: `src` -1 is any, `dst` 0 is the free pool.
-    pub fn reassign(&self, src: i32, dst: i32) -> Reassign {
+    /// Moves a page from class to class: `src` -1 is any, `dst` 0 is the free pool. The page is
+    /// taken in the shard that has most to give, and is moved when this returns; nothing moves
+    /// when all that could be taken is being sent or uploaded.
+    pub fn reassign(&self, src: i32, dst: i32, now: Now) -> Reassign {
         if src == dst {
             return Reassign::Same;
         }
@@ -110,21 +105,22 @@ impl Store {
         let Some(to) = u8::try_from(dst).ok().filter(|_| dst <= max) else {
             return Reassign::BadClass;
         };
-        if let Some(class) = from {
-            let pages: u32 = self
-                .places
-                .iter()
-                .map(|place| place.shard.lock().pages_of_class(class).0)
-                .sum();
-            if pages < 2 {
-                return Reassign::NoSpare;
-            }
+        let pages = |place: &Place| {
+            let shard = place.shard.lock();
+            from.map_or_else(|| shard.data_pages(), |class| shard.pages_of_class(class).0)
+        };
+        let counts: Vec<u32> = self.places.iter().map(pages).collect();
+        if counts.iter().sum::<u32>() < 2 {
+            return Reassign::NoSpare;
         }
-        let mut upkeep = self.upkeep.lock();
-        if upkeep.reassign.is_some() {
-            return Reassign::Busy;
+        let richest = self
+            .places
+            .iter()
+            .zip(&counts)
+            .max_by_key(|(_, pages)| *pages);
+        if let Some((place, _)) = richest {
+            place.shard.lock().move_page(from, to, now);
         }
-        upkeep.reassign = Some((from, to));
         Reassign::Started
     }
 
@@ -139,7 +135,6 @@ impl Store {
         for place in &self.places {
             more |= place.shard.lock().juggle(now);
         }
-        self.move_requested_page(now);
         let mut upkeep = self.upkeep.lock();
         if upkeep.balanced_s != now.uptime_s {
             upkeep.balanced_s = now.uptime_s;
@@ -218,21 +213,6 @@ impl Store {
             });
             upkeep.events.extend(finished);
         }
-    }
-
-    /// Moves the page that `slabs reassign` asked for, from the shard that has most to give.
-    fn move_requested_page(&self, now: Now) {
-        let Some((from, to)) = self.upkeep.lock().reassign else {
-            return;
-        };
-        let richest = self.places.iter().max_by_key(|place| {
-            let shard = place.shard.lock();
-            from.map_or_else(|| shard.data_pages(), |class| shard.pages_of_class(class).0)
-        });
-        if let Some(place) = richest {
-            place.shard.lock().move_page(from, to, now);
-        }
-        self.upkeep.lock().reassign = None;
     }
 }
 
