@@ -104,14 +104,8 @@ impl Classes {
             let largest = wire_sizes[class] as usize - saved + OPTIONAL_SIZE_MAX;
             let smallest = (wire_sizes[class - 1] as usize + 1).saturating_sub(saved);
             let wire = u8::try_from(class).unwrap_or(u8::MAX);
-            if largest > chunk_max {
-                let piece = (largest / 16).clamp(PIECE_SIZE_MIN.min(chunk_max), chunk_max);
-                cuts.push(Cut {
-                    class: wire,
-                    chunk_size: (room / (room / piece)) & !(grain - 1),
-                    long: true,
-                });
-            } else {
+            let last = class == wire_sizes.len() - 1;
+            if largest <= chunk_max {
                 for size in chunk_sizes(smallest.max(HEADER_SIZE + 4), largest, grain, growth) {
                     cuts.push(Cut {
                         class: wire,
@@ -119,6 +113,15 @@ impl Classes {
                         long: false,
                     });
                 }
+            }
+            // The last class takes whatever is larger than all others.
+            if largest > chunk_max || last {
+                let piece = (largest / 16).clamp(PIECE_SIZE_MIN.min(chunk_max), chunk_max);
+                cuts.push(Cut {
+                    class: wire,
+                    chunk_size: (room / (room / piece)) & !(grain - 1),
+                    long: true,
+                });
             }
             let bound = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
             ranges.push((bound(first), bound(cuts.len())));
@@ -186,11 +189,11 @@ impl Classes {
             return None;
         }
         let (first, end) = self.ranges[usize::from(self.class_of(logical_size))];
-        if self.cuts[usize::from(first)].long {
-            return Some(first);
-        }
         let size = spec.physical_size();
-        (first..end).find(|cut| self.cuts[usize::from(*cut)].chunk_size >= size)
+        (first..end).find(|cut| {
+            let cut = &self.cuts[usize::from(*cut)];
+            cut.long || cut.chunk_size >= size
+        })
     }
 
     /// All cuts.
@@ -304,6 +307,30 @@ mod tests {
         };
         assert!(classes.cut_for(&spec((1 << 20) - 62)).is_some());
         assert!(classes.cut_for(&spec((1 << 20) - 61)).is_none());
+    }
+
+    #[test]
+    fn the_last_class_takes_what_is_larger_than_any_chunk() {
+        for slab_chunk_max in [1 << 10, 4 << 10, 16 << 10, 512 << 10] {
+            let config = StoreConfig {
+                slab_chunk_max,
+                ..testing::config(64)
+            };
+            let classes = Classes::new(&config, 1 << 16, 4, 1.06);
+            for value_size in [100, 1000, 3000, 5000, 11_000, 100_000, 1_000_000] {
+                let spec = Spec {
+                    key_size: 20,
+                    value_size,
+                    client_flags: 0,
+                    expiry_s: 0,
+                    assigned_cas: None,
+                    binary_key: false,
+                };
+                let cut = classes.cut_for(&spec).expect("within the limit");
+                let found = classes.cuts()[usize::from(cut)];
+                assert!(found.long || found.chunk_size >= spec.physical_size());
+            }
+        }
     }
 
     #[test]

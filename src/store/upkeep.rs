@@ -15,12 +15,17 @@ const WARM_PAGES: u32 = 32;
 /// Pages a shard gives up in one step while memory is over its limit.
 const EXCESS_PAGES_MAX: u32 = 4;
 
+/// Pages to spare that a shard gives up in one second: as many bytes as memcached moves.
+const SPARE_PAGES_MAX: u32 = 16;
+
 /// Where the upkeep of a store stands.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     /// Second of the last pass through all pages, and of the last balancing.
     swept_s: u32,
     balanced_s: u32,
+    /// The shard whose pages are being balanced, and how many it has given in this second.
+    balancing: Option<(usize, u32)>,
     /// Shards whose sweep of this second is not finished, as the number to go on with.
     sweeping: Option<usize>,
     crawl: Option<Crawl>,
@@ -135,15 +140,34 @@ impl Store {
         for place in &self.places {
             more |= place.shard.lock().juggle(now);
         }
-        let mut upkeep = self.upkeep.lock();
-        if upkeep.balanced_s != now.uptime_s {
-            upkeep.balanced_s = now.uptime_s;
-            drop(upkeep);
-            for place in &self.places {
-                place.shard.lock().rebalance(now);
+        more | self.balance_step(now)
+    }
+
+    /// Moves pages that are to spare into the pool: some each second, one shard at a time.
+    fn balance_step(&self, now: Now) -> bool {
+        let number = {
+            let mut upkeep = self.upkeep.lock();
+            if upkeep.balanced_s != now.uptime_s {
+                upkeep.balanced_s = now.uptime_s;
+                upkeep.balancing = Some((0, 0));
             }
+            upkeep.balancing
+        };
+        let Some((number, moved)) = number else {
+            return false;
+        };
+        let mut shard = self.places[number].shard.lock();
+        if moved == 0 {
+            shard.find_oldest(now);
         }
-        more
+        let next = if shard.spare_page(now) && moved + 1 < SPARE_PAGES_MAX {
+            Some((number, moved + 1))
+        } else {
+            Some((number + 1, 0)).filter(|(number, _)| *number < self.places.len())
+        };
+        drop(shard);
+        self.upkeep.lock().balancing = next;
+        next.is_some()
     }
 
     /// Gives pages over the limit back to the system.

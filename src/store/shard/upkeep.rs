@@ -251,8 +251,8 @@ impl Shard {
         }
     }
 
-    /// One step of balancing: gives spare pages back, and notes which cut is oldest.
-    pub(in super::super) fn rebalance(&mut self, now: Now) {
+    /// Notes which cut's items have been idle longest, for those who need a page.
+    pub(in super::super) fn find_oldest(&mut self, now: Now) {
         self.begin(now);
         if self.balance.automove == 0 {
             self.sweep.oldest_cut = None;
@@ -264,18 +264,28 @@ impl Shard {
             .filter_map(|cut| Some((self.tail_idle_s(cut, now)?, cut)))
             .max()
             .map(|(_, cut)| cut);
-        for cut in 0..cuts {
+    }
+
+    /// Gives a page back to the pool, of a cut that has more free chunks than it needs. Returns
+    /// true when it did.
+    pub(in super::super) fn spare_page(&mut self, now: Now) -> bool {
+        if self.balance.automove == 0 {
+            return false;
+        }
+        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
             let pages = self.slabs.cut(cut);
             let spare = u64::from(pages.capacity) * SPARE_PAGES + u64::from(pages.capacity) / 2;
-            if pages.pages > 2 && self.slabs.free_chunks(cut) > spare {
-                let page = self.emptiest_page(cut);
-                if page != 0 && self.empty_page(page, cut, now) {
-                    self.common.pool.give(&mut self.lease, page);
-                    self.note_page_move(cut, 0);
-                    return;
-                }
+            if pages.pages <= 2 || self.slabs.free_chunks(cut) <= spare {
+                continue;
+            }
+            let page = self.emptiest_page(cut);
+            if page != 0 && self.empty_page(page, cut, now) {
+                self.common.pool.give(&mut self.lease, page);
+                self.note_page_move(cut, 0);
+                return true;
             }
         }
+        false
     }
 
     /// The page of a cut with the fewest items, among the first few.
