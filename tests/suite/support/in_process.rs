@@ -146,7 +146,10 @@ impl Conversation {
     fn hear(&mut self, context: &Context<'_>, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         while !self.closed && self.input.len() >= self.wanted {
-            let driven = self.session.drive(context, &self.input, &mut self.output);
+            // What was said is sent before the session goes on, as the server does.
+            let mut said = Vec::new();
+            let driven = self.session.drive(context, &self.input, &mut said);
+            self.output.append(&mut said);
             let idle = driven.consumed == 0;
             self.input.drain(..driven.consumed);
             match driven.next {
