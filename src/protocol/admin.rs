@@ -330,11 +330,11 @@ fn slabs(mut tokens: Tokens<'_>) -> Result<Slabs, ProtocolError> {
 
 fn fraction(token: Option<&[u8]>) -> Result<f64, ProtocolError> {
     let token = token.ok_or(ProtocolError::Unknown)?;
-    let value = number::fraction(token).ok_or(ProtocolError::BadFormat)?;
+    let value = number::fraction(token).ok_or(ProtocolError::Unknown)?;
     if (0.0..=1.0).contains(&value) {
         Ok(value)
     } else {
-        Err(ProtocolError::BadFormat)
+        Err(ProtocolError::Unknown)
     }
 }
 
@@ -344,8 +344,8 @@ fn lru(mut tokens: Tokens<'_>) -> Result<Lru, ProtocolError> {
         Some(b"tune") => {
             let mut next = || tokens.next().ok_or(ProtocolError::Unknown);
             let (hot, warm, hot_factor, warm_factor) = (next()?, next()?, next()?, next()?);
-            let percent = |token| number::unsigned_32(token).ok_or(ProtocolError::BadFormat);
-            let factor = |token| number::fraction(token).ok_or(ProtocolError::BadFormat);
+            let percent = |token| number::unsigned_32(token).ok_or(ProtocolError::Unknown);
+            let factor = |token| number::fraction(token).ok_or(ProtocolError::Unknown);
             let (hot_percent, warm_percent) = (percent(hot)?, percent(warm)?);
             let (hot_factor, warm_factor) = (factor(hot_factor)?, factor(warm_factor)?);
             if u64::from(hot_percent) + u64::from(warm_percent) > PERCENT_MAX {

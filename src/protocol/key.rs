@@ -120,7 +120,12 @@ mod tests {
     #[test]
     fn base64_there_and_back_for_every_length() {
         for size in 1..=DECODED_SIZE_MAX {
-            let key: Vec<u8> = (0..size).map(|i| (i * 37 % 256) as u8).collect();
+            let key: Vec<u8> = (0..=255)
+                .cycle()
+                .skip(size)
+                .step_by(37)
+                .take(size)
+                .collect();
             let mut text = Vec::new();
             push_base64(&mut text, &key);
             let decoded = DecodedKey::decode(&text).expect("own output is base64");

@@ -147,14 +147,15 @@ impl<'a> Line<'a> {
         if !key::is_size(self.key.len()) {
             return Err(ProtocolError::BadFormat);
         }
+        // The verb and the key are counted too, and for `ms` the size. A flag takes two bytes
+        // at least, so that most lines need not be counted.
+        let others = if self.verb == Verb::Set { 3 } else { 2 };
+        let count_max = META_TOKEN_COUNT_MAX - others;
+        if self.flags.len() > 2 * count_max && Tokens::new(self.flags).count() > count_max {
+            return Err(ProtocolError::TooManyFlags);
+        }
         let mut seen = 0_u128;
-        // The verb and the key are counted too, and for `ms` the size.
-        let mut count = if self.verb == Verb::Set { 3 } else { 2 };
         for token in Tokens::new(self.flags) {
-            count += 1;
-            if count > META_TOKEN_COUNT_MAX {
-                return Err(ProtocolError::TooManyFlags);
-            }
             let (letter, value) = (token[0], &token[1..]);
             let bit = 1_u128.checked_shl(u32::from(letter)).unwrap_or(0);
             if letter >= 127 || seen & bit != 0 {
@@ -197,7 +198,8 @@ impl<'a> Line<'a> {
             b'v' => options.value = true,
             b'x' => options.drop_value = true,
             b'L' | b'O' | b'P' | b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => {}
-            _ => return Err(ProtocolError::InvalidFlag),
+            _ if letter.is_ascii_alphabetic() => return Err(ProtocolError::InvalidFlag),
+            _ => return Err(ProtocolError::BadFormat),
         }
         Ok(())
     }
@@ -304,6 +306,8 @@ pub struct Outcome {
     pub size: Option<u32>,
     /// For `t`: seconds left, or `None` inside for ever.
     pub ttl_s: Option<Option<u32>>,
+    /// For a `t` that stands before a `T`: the same before this request changed it.
+    pub ttl_before_s: Option<Option<u32>>,
     /// For `f`.
     pub client_flags: Option<u32>,
 }
@@ -346,9 +350,11 @@ fn push_result_flags(
     binary_key: bool,
     result: &Outcome,
 ) {
+    let mut ttl = result.ttl_before_s.or(result.ttl_s);
     for token in Tokens::new(flags) {
         match (token[0], result) {
             (b'O', _) => push_opaque(out, token),
+            (b'T', _) => ttl = result.ttl_s,
             (b'k', _) => push_key(out, key, binary_key),
             (b'c', Outcome { cas: Some(cas), .. }) => push_flag(out, b'c', *cas),
             (
@@ -357,12 +363,11 @@ fn push_result_flags(
                     size: Some(size), ..
                 },
             ) => push_flag(out, b's', u64::from(*size)),
-            (
-                b't',
-                Outcome {
-                    ttl_s: Some(ttl_s), ..
-                },
-            ) => push_ttl(out, *ttl_s),
+            (b't', _) => {
+                if let Some(ttl_s) = ttl {
+                    push_ttl(out, ttl_s);
+                }
+            }
             (
                 b'f',
                 Outcome {
@@ -475,7 +480,7 @@ mod tests {
             ("v v", ProtocolError::DuplicateFlag),
             ("\u{e9}", ProtocolError::DuplicateFlag),
             ("y", ProtocolError::InvalidFlag),
-            ("-", ProtocolError::InvalidFlag),
+            ("-", ProtocolError::BadFormat),
             ("S", ProtocolError::InvalidFlag),
             ("T", ProtocolError::BadToken),
             ("Tx", ProtocolError::BadToken),
@@ -493,7 +498,7 @@ mod tests {
             ),
             (
                 "a b c d e f g h i j k l m n o p q r s",
-                ProtocolError::InvalidFlag,
+                ProtocolError::TooManyFlags,
             ),
             (
                 "b c f h k l s t v q u x I L P O1 T1 N1 R1",

@@ -415,11 +415,10 @@ fn delete(mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal> {
     let noreply = tokens.noreply(2);
     // A zero once meant "at once"; some clients still send it.
     let mut rest = tokens.take(TOKEN_COUNT_MAX);
-    let is_known = match (rest.next(), rest.next(), rest.next()) {
-        (None | Some(b"0" | b"noreply"), None, _) => true,
-        (Some(b"0"), Some(b"noreply"), None) => true,
-        _ => false,
-    };
+    let is_known = matches!(
+        (rest.next(), rest.next(), rest.next()),
+        (None | Some(b"0" | b"noreply"), None, _) | (Some(b"0"), Some(b"noreply"), None)
+    );
     if !is_known || !key::is_size(key.len()) {
         return Err(Refusal::quiet(ProtocolError::BadFormat, noreply));
     }

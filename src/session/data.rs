@@ -107,6 +107,7 @@ impl Session {
         }
         if block_size <= WAIT_SIZE_MAX {
             self.awaits_block = true;
+            self.awaits_block = true;
             return Step::wait(0, line_size + block_size);
         }
         execute::lookup_for_put(turn, put.key);

@@ -184,6 +184,7 @@ impl Session {
     }
 
     fn commands(&mut self, turn: &mut Turn<'_>, input: &[u8], allowance: u32) -> Step {
+        self.awaits_block = false;
         let Some(first) = input.first() else {
             return Step::wait(0, 1);
         };

@@ -167,7 +167,17 @@ fn arithmetic(turn: &mut Turn<'_>, line: &Line<'_>, options: &Options, hash: Key
         vivify: vivify.map(|expiry| (expiry, options.initial)),
         binary_key: options.decoded_key.is_some(),
     };
-    let outcome = Outcome::default();
+    // What was left before is not part of the store's answer; few ask for it.
+    let ttl_before_s = options.exptime.and_then(|_| {
+        let store = turn.store();
+        store.peek(key, hash, now, |item| {
+            item.map(|item| item.expiry.ttl_s(now))
+        })
+    });
+    let outcome = Outcome {
+        ttl_before_s,
+        ..Outcome::default()
+    };
     match execute::arithmetic(turn, &request) {
         Ok(_) if options.quiet => {}
         Ok(counted) => {

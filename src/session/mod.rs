@@ -21,6 +21,8 @@ mod prefix;
 mod report;
 #[doc(hidden)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod turn;
 pub mod watch;
 
@@ -308,6 +310,7 @@ impl Session {
     /// The state as `stats conns` names it, such as `conn_new_cmd`.
     pub fn state(&self) -> &'static str {
         match self.state {
+            State::Command if self.awaits_block => "conn_nread",
             State::Command if self.awaits_block => "conn_nread",
             State::Command => "conn_read",
             State::Keys(_) | State::SkipLine => "conn_parse_cmd",
