@@ -12,13 +12,13 @@ use super::Shard;
 use crate::time::Now;
 
 /// Chunks looked at in one step. A step of this many takes some tens of microseconds.
-const SWEEP_CHUNKS_MAX: usize = 1500;
+const SWEEP_CHUNKS_MAX: usize = 500;
 
 /// Page headers looked at in one step.
 const SWEEP_PAGES_MAX: usize = 256;
 
-/// Items moved between queues in one step of one cut.
-const JUGGLE_MOVES_MAX: usize = 100;
+/// Items moved between queues in one step.
+const JUGGLE_MOVES_MAX: usize = 300;
 
 /// A cut keeps this many pages' worth of free chunks; more goes back to the pool.
 const SPARE_PAGES: u64 = 2;
@@ -37,6 +37,8 @@ pub(in super::super) struct Sweep {
     forced: u64,
     forced_checked: u64,
     forced_reclaimed: u64,
+    /// The cut at which queue balancing goes on.
+    juggled: u16,
     /// The cut whose oldest item has been idle longest.
     pub(super) oldest_cut: Option<u16>,
 }
@@ -169,16 +171,24 @@ impl Shard {
         }
         self.begin(now);
         self.totals.juggles += 1;
-        let mut busy = false;
-        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
-            if self.queues[usize::from(cut)].total() != 0 {
-                busy |= self.juggle_cut(cut, now) == JUGGLE_MOVES_MAX;
+        let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
+        let mut budget = JUGGLE_MOVES_MAX;
+        // Begins where the last step ran out of moves, so that every cut has its turn.
+        for step in 0..cuts {
+            let cut = (self.sweep.juggled + step) % cuts;
+            if self.queues[usize::from(cut)].total() == 0 {
+                continue;
+            }
+            budget -= self.juggle_cut(cut, budget, now);
+            if budget == 0 {
+                self.sweep.juggled = cut;
+                return true;
             }
         }
-        busy
+        false
     }
 
-    fn juggle_cut(&mut self, cut: u16, now: Now) -> usize {
+    fn juggle_cut(&mut self, cut: u16, budget: usize, now: Now) -> usize {
         let queues = self.queues[usize::from(cut)];
         // Shares are of what the cut's pages could hold: a young cache is not short of room.
         let pages = self.slabs.cut(cut);
@@ -196,7 +206,7 @@ impl Shard {
         ] {
             let limit = share(percent);
             let limit_s = f64::from(cold_idle_s) * factor;
-            while moves < JUGGLE_MOVES_MAX {
+            while moves < budget {
                 let queues = &self.queues[usize::from(cut)];
                 let tail = queues.tail(queue);
                 if tail.is_none() {
@@ -213,7 +223,7 @@ impl Shard {
             }
         }
         // Rescue what was hit in COLD before a request finds it at the tail.
-        while moves < JUGGLE_MOVES_MAX {
+        while moves < budget {
             let tail = self.queues[usize::from(cut)].tail(Queue::Cold);
             if tail.is_none() || !Header::read(self.lease.at(tail)).is(Flag::ACTIVE) {
                 break;
@@ -221,13 +231,13 @@ impl Shard {
             moves += 1;
             self.shift(cut, tail, Queue::Warm);
         }
-        moves + self.expire_temp(cut, now)
+        moves + self.expire_temp(cut, budget - moves, now)
     }
 
     /// Frees expired items at TEMP's tail.
-    fn expire_temp(&mut self, cut: u16, now: Now) -> usize {
+    fn expire_temp(&mut self, cut: u16, budget: usize, now: Now) -> usize {
         let mut freed = 0;
-        while freed < JUGGLE_MOVES_MAX {
+        while freed < budget {
             let tail = self.queues[usize::from(cut)].tail(Queue::Temp);
             if tail.is_none() {
                 break;
