@@ -137,7 +137,10 @@ impl<'a> Line<'a> {
     /// What the client is told.
     pub fn options(&self) -> Result<Options, ProtocolError> {
         self.options_inner().map_err(|error| match self.verb {
-            Verb::Arithmetic => ProtocolError::InvalidOrDuplicateFlag,
+            // An opaque is measured when it is echoed, by then the flags have been taken.
+            Verb::Arithmetic if error != ProtocolError::OpaqueTooLong => {
+                ProtocolError::InvalidOrDuplicateFlag
+            }
             _ => error,
         })
     }
@@ -198,7 +201,7 @@ impl<'a> Line<'a> {
             b'v' => options.value = true,
             b'x' => options.drop_value = true,
             b'L' | b'O' | b'P' | b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => {}
-            _ if letter.is_ascii_alphabetic() => return Err(ProtocolError::InvalidFlag),
+            _ if letter.is_ascii_alphanumeric() => return Err(ProtocolError::InvalidFlag),
             _ => return Err(ProtocolError::BadFormat),
         }
         Ok(())
@@ -507,6 +510,9 @@ mod tests {
         ];
         for (flags, error) in table {
             assert_eq!(options(Verb::Get, flags).err(), Some(*error), "{flags}");
+            if *error == ProtocolError::OpaqueTooLong {
+                continue;
+            }
             assert_eq!(
                 options(Verb::Arithmetic, flags).err(),
                 Some(ProtocolError::InvalidOrDuplicateFlag),

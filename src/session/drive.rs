@@ -81,6 +81,8 @@ pub(super) fn datagram(
     request: &[u8],
     send: &mut dyn FnMut(&[u8]),
 ) {
+    // Each datagram chooses its dialect anew.
+    let dialect = session.dialect;
     // A reply message that may still be joined by the end of its list.
     let mut held: Vec<u8> = Vec::new();
     let mut message = Vec::new();
@@ -113,6 +115,7 @@ pub(super) fn datagram(
         send(&held);
     }
     session.close(ctx);
+    session.dialect = dialect;
 }
 
 /// Looks at the front of the input.
@@ -225,7 +228,11 @@ impl Session {
                 turn.out.truncate(turn.begun_at());
                 return Step::leave(consumed, Next::Abort);
             }
+            let said = turn.out.len();
             self.execute(turn, keyed, &input[consumed..consumed + keyed.size]);
+            if turn.out.len() == said {
+                turn.give_room();
+            }
             consumed += keyed.size;
             served += 1;
             let is_busy = !matches!(self.state, State::Command);
@@ -252,10 +259,14 @@ impl Session {
         }
     }
 
-    /// Whether a conversation that begins with this byte is one in text.
-    fn speaks_text(&self, first: u8) -> bool {
+    /// Whether this byte begins a command of a conversation in text. The first one decides.
+    fn speaks_text(&mut self, first: u8) -> bool {
         match self.dialect {
-            Dialect::Auto => first != BINARY_MAGIC,
+            Dialect::Auto if first == BINARY_MAGIC => false,
+            Dialect::Auto => {
+                self.dialect = Dialect::Text;
+                true
+            }
             Dialect::Text => true,
             Dialect::Binary => false,
         }

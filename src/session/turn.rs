@@ -87,6 +87,11 @@ impl<'a> Turn<'a> {
         true
     }
 
+    /// Gives back the room of a request that was answered by silence.
+    pub(super) fn give_room(&mut self) {
+        self.room = self.room.saturating_add(1);
+    }
+
     pub(super) fn say(&mut self, reply: &[u8]) {
         self.out.extend_from_slice(reply);
     }

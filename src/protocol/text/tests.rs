@@ -1,3 +1,5 @@
+//! Lines, and what becomes of them.
+
 use super::*;
 
 fn refused(line: &str) -> Refusal {
