@@ -7,6 +7,7 @@
 mod background;
 mod clients;
 mod connections;
+mod differential;
 mod hostile;
 mod in_process;
 mod memory;
