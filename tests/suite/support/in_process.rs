@@ -107,7 +107,6 @@ impl InProcess {
             Conversation::new(peer)
         });
         conversation.hear(&context, bytes);
-        self.upkeep();
     }
 
     /// What the upkeep thread does: moves log lines and keeps the store in order.
@@ -192,6 +191,7 @@ impl Wire for InProcess {
                 }
             }
         }
+        self.upkeep();
     }
 
     fn take(&mut self, connection: char, count: usize) -> Vec<u8> {
@@ -203,7 +203,6 @@ impl Wire for InProcess {
     }
 
     fn take_line(&mut self, connection: char) -> Vec<u8> {
-        self.upkeep();
         let Some(conversation) = self.conversations.get(&connection) else {
             return Vec::new();
         };
