@@ -342,3 +342,53 @@ fn a_graceful_stop_lets_a_client_take_its_output() {
     assert!(!rest.is_empty());
     stopping.join().unwrap();
 }
+
+/// A daemon that ends with the test.
+struct Daemon(std::process::Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn without_descriptors_clients_are_told_so_and_served_again_later() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    // In a process of its own, for the limit is the process's.
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_larderd"))
+        .args(["-u", "root", "-t", "1", "-p", "0", "-s"])
+        .arg(&path)
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let _daemon = Daemon(child);
+    Client::unix(&path).ask("version\r\n", VERSION);
+    let few = Rlimit {
+        current: Some(24),
+        maximum: Some(24),
+    };
+    prlimit(Pid::from_raw(pid), Resource::Nofile, few).unwrap();
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::unix(&path)).collect();
+    let mut served = 0;
+    let mut refused = 0;
+    for client in &mut clients {
+        let _ = client.try_send("version\r\n");
+        match client.line().as_str() {
+            "VERSION 1.6.45" => served += 1,
+            // A client that spoke first may lose the refusal with the connection.
+            "ERROR Too many open connections" => refused += 1,
+            "" if client.ended() => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(served > 0 && refused > 0 && served + refused == 40);
+    drop(clients);
+    assert!(wait_until(|| {
+        let mut client = Client::unix(&path);
+        client.try_send("version\r\n") && client.line() == "VERSION 1.6.45"
+    }));
+}
