@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::support::client::show;
-use crate::support::process::{resident_size, wait_until};
+use crate::support::process::{resident_size, settled_size, wait_until};
 use crate::support::{Client, Server};
 
 /// What must come of an input.
@@ -347,7 +347,7 @@ fn seventy_thousand_copies_of_a_hot_key_in_one_get_all_come() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
-    let before = resident_size(server.pid());
+    let before = settled_size(server.pid());
     client.send(format!("get{}\r\n", " k".repeat(COUNT)));
     let answer = client.take(COUNT * "VALUE k 0 1\r\nv\r\n".len() + 5);
     assert!(answer.ends_with(b"v\r\nEND\r\n"));
@@ -362,7 +362,7 @@ fn seventy_thousand_copies_of_a_hot_key_in_one_get_all_come() {
 fn a_get_line_without_end_costs_no_memory() {
     let server = Server::start(&[]);
     let mut witness = server.connect();
-    let before = resident_size(server.pid());
+    let before = settled_size(server.pid());
     let mut client = server.connect();
     client.send("get");
     let piece = " none".repeat(40_000);
@@ -384,7 +384,7 @@ fn refused_values_leave_no_item_and_no_memory() {
     let opaque = "o".repeat(40);
     let value = "v".repeat(100);
     let request = format!("ms x 100 MX O{opaque}\r\n{value}\r\n");
-    let before = resident_size(server.pid());
+    let before = settled_size(server.pid());
     for _ in 0..100 {
         client.send(request.repeat(100));
         client.send("mn\r\n");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use larder::limits::{COPY_SIZE_MAX, OUTPUT_SIZE_HIGH};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::process::{descriptor_limit, resident_size};
+use crate::support::process::{descriptor_limit, resident_size, settled_size};
 use crate::support::{Client, Server};
 
 /// Bytes of ours that an idle connection may cost.
@@ -174,7 +174,7 @@ fn ten_thousand_idle_connections_cost_half_a_kilobyte_each() {
     let server = Server::start(&["-c", "11000"]);
     let mut witness = server.connect();
     witness.sync();
-    let before = resident_size(server.pid());
+    let before = settled_size(server.pid());
     let mut clients = Vec::new();
     for n in 0..COUNT {
         let mut client = server.connect();
@@ -201,7 +201,7 @@ fn a_thousand_clients_that_never_read_cost_a_bounded_amount() {
     let value = "v".repeat(1_000_000);
     witness.ask(format!("set big 0 0 1000000\r\n{value}\r\n"), "STORED\r\n");
     let answer = format!("VALUE big 0 1000000\r\n{value}\r\nEND\r\n");
-    let before = resident_size(server.pid());
+    let before = settled_size(server.pid());
     let mut deaf = Vec::new();
     for _ in 0..COUNT {
         let client = connect_with_small_buffer(server.address());

@@ -27,6 +27,22 @@ pub(crate) fn resident_size(pid: u32) -> u64 {
     field_kib(pid, "VmRSS:") * 1024
 }
 
+/// Resident memory of a process once it stays the same for a while: a daemon that has just
+/// started makes memory ready in the background.
+pub(crate) fn settled_size(pid: u32) -> u64 {
+    let mut size = resident_size(pid);
+    let start = Instant::now();
+    while start.elapsed() < patience() {
+        std::thread::sleep(Duration::from_millis(300));
+        let next = resident_size(pid);
+        if next == size {
+            break;
+        }
+        size = next;
+    }
+    size
+}
+
 /// Threads of a process.
 pub(crate) fn thread_count(pid: u32) -> u64 {
     field_kib(pid, "Threads:")

@@ -5,6 +5,7 @@
 //! flags -m 64 -C          the daemon's flags; before the first step
 //! oracle 1.6.45           memcached answers so from this version on; `never`: not at all
 //! alone                   not to be run as one pipeline
+//! whole                   blocks are not to be cut: the answers depend on what comes together
 //! > text                  send the text and CRLF; `>~` sends the text as it is
 //! < text                  the text and CRLF come next; `<~` the text as it is
 //! <... text               lines are skipped up to one that is the text
@@ -39,6 +40,8 @@ pub(crate) struct Transcript {
     pub(crate) oracle: Option<Version>,
     /// Not to be run as one pipeline.
     pub(crate) alone: bool,
+    /// Blocks are not to be cut.
+    pub(crate) whole: bool,
     /// What happens, in order.
     pub(crate) steps: Vec<Step>,
 }
@@ -143,6 +146,7 @@ impl Transcript {
             flags: Vec::new(),
             oracle: Some((0, 0, 0)),
             alone: false,
+            whole: false,
             steps: Vec::new(),
         };
         let mut side = Side::All;
@@ -156,6 +160,7 @@ impl Transcript {
                 "flags" => transcript.flags = rest.split(' ').map(str::to_owned).collect(),
                 "oracle" => transcript.oracle = version(rest),
                 "alone" => transcript.alone = true,
+                "whole" => transcript.whole = true,
                 "on" => {
                     side = match rest {
                         "all" => Side::All,
@@ -206,6 +211,7 @@ impl Transcript {
             flags: self.flags.clone(),
             oracle: None,
             alone: true,
+            whole: self.whole,
             steps: ordered,
         })
     }
