@@ -46,7 +46,7 @@ use classes::Classes;
 use index::Root;
 use pool::Pool;
 use shard::{Common, Shard, Short};
-use upkeep::Upkeep;
+use upkeep::{Upkeep, WARM_PAGES};
 
 /// Memory that one shard should have at least, in bytes: enough pages for many cuts.
 const SHARD_MEMORY_MIN: u64 = 32 << 20;
@@ -177,11 +177,13 @@ impl Store {
             evict: config.evict,
             record: AtomicBool::new(false),
         });
-        if config.preallocate {
-            for _ in 0..limit {
-                common.pool.warm_up(limit);
-            }
-        }
+        // The first pages are ready before the first request; upkeep keeps some ahead.
+        let ready = if config.preallocate {
+            limit
+        } else {
+            WARM_PAGES
+        };
+        common.pool.warm_up(ready, ready);
         let count = u16::try_from(shards).unwrap_or(u16::MAX);
         let places: Option<Box<[Place]>> = arena::leases(&arena, count)
             .into_iter()

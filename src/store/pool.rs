@@ -9,9 +9,6 @@ use parking_lot::Mutex;
 
 use super::arena::{Arena, Lease};
 
-/// Pages made ready in one call.
-const WARM_UP_STEP: u32 = 8;
-
 /// The pages that no shard has.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -145,10 +142,10 @@ impl Pool {
         }
     }
 
-    /// Keeps `count` pages with memory ready, so that a worker finds it there. At most a few are
+    /// Keeps `count` pages with memory ready, so that a worker finds it there. At most `step` are
     /// made ready in one call.
-    pub(super) fn warm_up(&self, count: u32) {
-        for _ in 0..WARM_UP_STEP {
+    pub(super) fn warm_up(&self, count: u32, step: u32) {
+        for _ in 0..step {
             // The lock is not held while the system looks for memory.
             let page = {
                 let mut state = self.state.lock();

@@ -10,7 +10,10 @@ use super::{Place, Store};
 use crate::time::Now;
 
 /// Pages with memory behind them that are kept ready.
-const WARM_PAGES: u32 = 32;
+pub(super) const WARM_PAGES: u32 = 32;
+
+/// Pages made ready in one step.
+const WARM_UP_STEP: u32 = 8;
 
 /// Pages a shard gives up in one step while memory is over its limit.
 const EXCESS_PAGES_MAX: u32 = 4;
@@ -134,7 +137,7 @@ impl Store {
     pub fn upkeep(&self, now: Now) -> bool {
         let mut more = self.shed_excess(now);
         if !more {
-            self.common.pool.warm_up(WARM_PAGES);
+            self.common.pool.warm_up(WARM_PAGES, WARM_UP_STEP);
         }
         more |= self.sweep_step(now);
         for place in &self.places {
