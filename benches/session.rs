@@ -42,7 +42,7 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row {
-        name: "get, pipeline of 1",
+        name: "get, alone",
         depth: 1,
         keys: 1,
         write: Source::get,
@@ -70,7 +70,7 @@ const ROWS: &[Row] = &[
         reply_size: HIT_SIZE * 50 + 5,
     },
     Row {
-        name: "set, pipeline of 1",
+        name: "set, alone",
         depth: 1,
         keys: 1,
         write: Source::set,
