@@ -26,6 +26,7 @@ check: ## Format, lints, documentation, generated files, house rules
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) test --locked --lib generated
 	$(CARGO) test --locked --test tidy
 
 bench: deps ## In-process benches, and memcached and larderd side by side

@@ -129,9 +129,8 @@ fn request(choices: &mut Choices, is_new: bool) -> String {
             format!("md {key}{}\r\n", choices.some(&flags))
         }
         _ => {
-            let flags = [
-                "v", "q", "k", "N0", "J40", "D7", "O1", "T90", "C7", "C3", "E7",
-            ];
+            // No cas: memcached says of an empty value that it is no number, whatever its cas is.
+            let flags = ["v", "q", "k", "N0", "J40", "D7", "O1", "T90", "E7"];
             format!("ma {key}{}\r\n", choices.some(&flags))
         }
     }

@@ -5,269 +5,10 @@
 
 use std::time::Duration;
 
+use crate::attacks::{Outcome, attacks};
 use crate::support::client::show;
 use crate::support::process::{resident_size, settled_size, wait_until};
 use crate::support::{Client, Server};
-
-/// What must come of an input.
-enum Outcome {
-    /// Exactly this answer, and the connection goes on.
-    Answer(&'static str),
-    /// Nothing, and the connection is closed.
-    Closed,
-    /// One or more lines of errors, and the connection goes on.
-    Errors,
-}
-
-use Outcome::{Answer, Closed, Errors};
-
-const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
-const TOO_LARGE: &str = "SERVER_ERROR object too large for cache\r\n";
-
-/// A name, an input, and what must come of it.
-fn vectors() -> Vec<(&'static str, Vec<u8>, Outcome)> {
-    let key = |size: usize| "k".repeat(size);
-    let value = |size: usize| "v".repeat(size);
-    let text = |text: &str| text.as_bytes().to_vec();
-    vec![
-        (
-            "no maps of memory",
-            text("stats maps\r\n"),
-            Answer("ERROR\r\n"),
-        ),
-        (
-            "lru mode without a mode",
-            text("lru mode\n"),
-            Answer("ERROR\r\n"),
-        ),
-        (
-            "bytes that a fuzzer sent behind lru mode",
-            b"lru mode\no\xb1\xb4\x00lrude\xea\x07mN\x4fT_\r\n".to_vec(),
-            Errors,
-        ),
-        (
-            "lru temp_ttl without a number",
-            text("lru temp_ttl\n"),
-            Answer("ERROR\r\n"),
-        ),
-        (
-            "lru tune cut short",
-            text("lru tune 10\n"),
-            Answer("ERROR\r\n"),
-        ),
-        (
-            "mg F without a number",
-            text("mg foo F\r\n"),
-            Answer(BAD_LINE),
-        ),
-        (
-            "mg S",
-            text("mg foo S\r\n"),
-            Answer("CLIENT_ERROR invalid flag\r\n"),
-        ),
-        (
-            "mg F with letters",
-            text("mg foo Fzz\r\n"),
-            Answer(BAD_LINE),
-        ),
-        (
-            "mg T at the end of the line",
-            text("mg foo v T\r\n"),
-            Answer("CLIENT_ERROR bad token in command line format\r\n"),
-        ),
-        (
-            "hundreds of spaces",
-            text(&format!("get{}key key\r\n", " ".repeat(200))),
-            Answer("END\r\n"),
-        ),
-        (
-            "more spaces",
-            text(&format!("get{}key key\r\n", " ".repeat(772))),
-            Answer("END\r\n"),
-        ),
-        ("a bare line feed", text("get k\n"), Answer("END\r\n")),
-        ("spaces only", text("   \r\n"), Answer("ERROR\r\n")),
-        ("spaces without an end", text(&" ".repeat(65_535)), Closed),
-        (
-            "an unknown class",
-            text("slabs reassign 31 64\r\n"),
-            Answer("BADCLASS invalid src or dst class id\r\n"),
-        ),
-        (
-            "a class below zero",
-            text("slabs reassign -5 -7\r\n"),
-            Errors,
-        ),
-        (
-            "a window of zero",
-            text("slabs automove window 0\r\n"),
-            Errors,
-        ),
-        (
-            "a window of an aeon",
-            text("slabs automove window 67108864\r\n"),
-            Errors,
-        ),
-        (
-            "a long key to set",
-            text(&format!("set {} 0 0 1\r\nx\r\n", key(251))),
-            Answer(BAD_LINE),
-        ),
-        (
-            "a key of a megabyte",
-            text(&format!("set {} 0 0 1\r\nx\r\n", key(1 << 20))),
-            Closed,
-        ),
-        (
-            "a long key to get",
-            text(&format!("get {}\r\n", key(251))),
-            Answer(BAD_LINE),
-        ),
-        (
-            "a long key behind a good one",
-            text(&format!("get {} {}\r\n", key(250), key(251))),
-            Answer(BAD_LINE),
-        ),
-        (
-            "2 MB to set",
-            text(&format!("set k 0 0 2000000\r\n{}\r\n", value(2_000_000))),
-            Answer(TOO_LARGE),
-        ),
-        (
-            "2 MB to ms, quietly",
-            text(&format!("ms k 2000000 q\r\n{}\r\n", value(2_000_000))),
-            Answer(TOO_LARGE),
-        ),
-        (
-            "2 MB, noreply",
-            text(&format!(
-                "set k 0 0 2000000 noreply\r\n{}\r\n",
-                value(2_000_000)
-            )),
-            Answer(""),
-        ),
-        (
-            "900 kB that end in letters",
-            text(&format!("set k 0 0 900000\r\n{}zz", value(900_000))),
-            Answer("CLIENT_ERROR bad data chunk\r\n"),
-        ),
-        ("fifty empty lines", text(&"\r\n".repeat(50)), Errors),
-        ("2049 bytes without an end", text(&"a".repeat(2049)), Closed),
-        (
-            "flags below zero",
-            text("set k -1 0 1\r\nx\r\n"),
-            Answer(BAD_LINE),
-        ),
-        (
-            "flags of 33 bits",
-            text("set k 4294967296 0 1\r\nx\r\n"),
-            Answer(BAD_LINE),
-        ),
-        (
-            "an expiry of letters",
-            text("set k 0 zz 1\r\nx\r\n"),
-            Answer(BAD_LINE),
-        ),
-        (
-            "a delta below zero",
-            text("incr k -1\r\n"),
-            Answer("CLIENT_ERROR invalid numeric delta argument\r\n"),
-        ),
-        (
-            "a flag twice",
-            text("mg k v v\r\n"),
-            Answer("CLIENT_ERROR duplicate flag\r\n"),
-        ),
-        (
-            "two dozen flags",
-            text("mg k a b c d e f g h i j k l m n o p q r s t u v w\r\n"),
-            Answer("CLIENT_ERROR options flags are too long\r\n"),
-        ),
-        (
-            "a long opaque",
-            text(&format!("mg k O{}\r\n", "o".repeat(32))),
-            Answer("CLIENT_ERROR opaque token too long\r\n"),
-        ),
-        (
-            "an opaque of two kilobytes",
-            text(&format!("mg k O{}\r\n", "o".repeat(2000))),
-            Answer("CLIENT_ERROR opaque token too long\r\n"),
-        ),
-        (
-            "an unknown mode swallows its value",
-            text("ms k 3 MX\r\nget\r\n"),
-            Answer("CLIENT_ERROR invalid mode for ms M token\r\n"),
-        ),
-        (
-            "bad base64",
-            text("mg *** b\r\n"),
-            Answer("CLIENT_ERROR error decoding key\r\n"),
-        ),
-        (
-            "base64 of 251 bytes",
-            text(&format!("mg {} b\r\n", "A".repeat(336))),
-            Answer(BAD_LINE),
-        ),
-        (
-            "base64 flag alone",
-            text("ms b 1 b\r\nx\r\n"),
-            Answer("CLIENT_ERROR error decoding key\r\n"),
-        ),
-        ("gat without a key", text("gat 100\r\n"), Answer(BAD_LINE)),
-        (
-            "a browser",
-            text("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-            Closed,
-        ),
-        (
-            "a browser that posts",
-            text("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nset k 0 0"),
-            Closed,
-        ),
-        (
-            "another kind of server is wanted",
-            text("*1\r\n$4\r\nPING\r\n"),
-            Errors,
-        ),
-        (
-            "a secure shell",
-            text("SSH-2.0-OpenSSH_9.2\r\n"),
-            Answer("ERROR\r\n"),
-        ),
-        (
-            "format strings",
-            text("get %n%s%n%s%x\r\n"),
-            Answer("END\r\n"),
-        ),
-        (
-            "escapes of a terminal",
-            text("get \u{1b}[2J\u{7}\r\n"),
-            Answer("END\r\n"),
-        ),
-        ("a NUL in a key", text("get a\0b\r\n"), Answer("END\r\n")),
-        ("NULs", text("\0\0\0\0\0\0\r\n"), Answer("ERROR\r\n")),
-        (
-            "a negative expiry",
-            text("set k 0 -2147483648 1\r\nx\r\n"),
-            Answer("STORED\r\n"),
-        ),
-        (
-            "an expiry far away",
-            text("touch none 99999999999\r\n"),
-            Errors,
-        ),
-        (
-            "a class far away",
-            text("stats cachedump 200 0\r\n"),
-            Errors,
-        ),
-        (
-            "a list of classes",
-            text("lru_crawler crawl 1,2,3,4,5,6,7,8,9,10,zz\r\n"),
-            Errors,
-        ),
-    ]
-}
 
 #[test]
 fn known_attacks_are_answered_and_leave_nothing_behind() {
@@ -275,7 +16,7 @@ fn known_attacks_are_answered_and_leave_nothing_behind() {
     let mut witness = server.connect();
     let connections = witness.stat("curr_connections");
     let mut wrong = Vec::new();
-    for (name, input, outcome) in vectors() {
+    for (name, input, outcome) in attacks() {
         let mut client = server.connect();
         if let Err(what) = attack(&mut client, &input, &outcome) {
             wrong.push(format!("{name}: {what}"));
@@ -300,7 +41,7 @@ fn known_attacks_are_answered_and_leave_nothing_behind() {
 fn attack(client: &mut Client, input: &[u8], outcome: &Outcome) -> Result<(), String> {
     let _closed_meanwhile = client.try_send(input);
     match outcome {
-        Answer(wanted) => {
+        Outcome::Answer(wanted) => {
             client.try_send("mn\r\n");
             let got = client.take(wanted.len() + 4);
             let whole = format!("{wanted}MN\r\n");
@@ -310,7 +51,7 @@ fn attack(client: &mut Client, input: &[u8], outcome: &Outcome) -> Result<(), St
                 Err(format!("answered {}", show(&got)))
             }
         }
-        Closed => {
+        Outcome::Closed => {
             let rest = client.drain(Duration::from_secs(5));
             if rest.is_empty() && client.ended() {
                 Ok(())
@@ -318,7 +59,7 @@ fn attack(client: &mut Client, input: &[u8], outcome: &Outcome) -> Result<(), St
                 Err(format!("not closed, but {}", show(&rest)))
             }
         }
-        Errors => {
+        Outcome::Errors => {
             client.try_send("mn\r\n");
             loop {
                 let line = client.line();

@@ -3,7 +3,6 @@
 //! The daemon is `larderd` of this build. `LARDER_DAEMON=/path` names another, such as a release
 //! build, and `LARDER_ORACLE=/path` another memcached than the one in `PATH`.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -198,7 +197,7 @@ pub(crate) fn oracle() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("LARDER_ORACLE") {
         return Some(named.into());
     }
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join("memcached"))
         .find(|file| file.is_file())
