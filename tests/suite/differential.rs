@@ -129,8 +129,9 @@ fn request(choices: &mut Choices, is_new: bool) -> String {
             format!("md {key}{}\r\n", choices.some(&flags))
         }
         _ => {
-            // No cas: memcached says of an empty value that it is no number, whatever its cas is.
-            let flags = ["v", "q", "k", "N0", "J40", "D7", "O1", "T90", "E7"];
+            // No cas: memcached says of an empty value that it is no number, whatever its cas is,
+            // and assigns a cas only where the number has kept its length.
+            let flags = ["v", "q", "k", "N0", "J40", "D7", "O1", "T90"];
             format!("ma {key}{}\r\n", choices.some(&flags))
         }
     }
@@ -169,9 +170,10 @@ fn larder_and_memcached_say_the_same() {
         let mut ours = larder.connect();
         let mut theirs = memcached.connect();
         // Numbers that requests compare with are below any cas that comes by itself.
-        let rise = "set rise 0 0 0\r\n\r\n".repeat(20);
+        let sets = |key: &&str| format!("set {key} 0 0 0\r\n\r\n").repeat(20);
+        let rise: String = KEYS.iter().map(sets).collect();
         for client in [&mut ours, &mut theirs] {
-            client.ask(&rise, "STORED\r\n".repeat(20));
+            client.ask(&rise, "STORED\r\n".repeat(20 * KEYS.len()));
             client.ask("flush_all\r\n", "OK\r\n");
         }
         let mut before = VecDeque::new();

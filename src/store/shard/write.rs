@@ -480,7 +480,7 @@ impl Shard {
         Ok(DeleteStatus::Kept { class })
     }
 
-    /// Replaces an item by an empty one that keeps its cas.
+    /// Replaces an item by an empty one that keeps its cas and is neither stale nor being renewed.
     fn drop_value(
         &mut self,
         delete: &Delete<'_>,
@@ -496,12 +496,7 @@ impl Shard {
             assigned_cas: Some(delete.assign_cas.filter(|cas| *cas != 0).unwrap_or(cas)),
             binary_key: old.header.has(Mark::BINARY_KEY),
         };
-        let handle = self.store_over(&spec, delete.key, delete.hash.0, &[], now)?;
-        let chunk = self.lease.at_mut(handle);
-        for mark in [Mark::STALE, Mark::TOKEN_SENT] {
-            item::set_mark(chunk, mark, old.header.has(mark));
-        }
-        Ok(handle)
+        self.store_over(&spec, delete.key, delete.hash.0, &[], now)
     }
 
     /// Marks an item stale and gives it a new cas.
