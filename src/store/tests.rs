@@ -358,3 +358,112 @@ fn items_of_a_class_that_comes_late_find_room() {
         .count();
     assert!(held > 30_000, "only {held} of the new size are held");
 }
+
+/// A value that names its key, so that bytes of another item show; long ones take pieces.
+fn named_value(key: &str, turn: u32) -> Vec<u8> {
+    let size = match turn % 50 {
+        0 => 40_000,
+        1..10 => 3000,
+        _ => 20 + turn as usize % 200,
+    };
+    let pattern = format!("{key}:");
+    pattern.bytes().cycle().take(size).collect()
+}
+
+fn check_named(key: &str, value: &[u8]) {
+    let pattern = format!("{key}:");
+    assert!(
+        value
+            .iter()
+            .copied()
+            .eq(pattern.bytes().cycle().take(value.len())),
+        "the value of {key} is another's"
+    );
+}
+
+/// One of several threads that read, write and delete the same keys.
+fn disturb(store: &Store, seed: u32, turns: u32) {
+    let mut state = seed;
+    for turn in 0..turns {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let key = format!("key{}", (state >> 8) % 3000);
+        let hash = store.hash(key.as_bytes());
+        match state >> 29 {
+            0 => {
+                let delete = Delete {
+                    key: key.as_bytes(),
+                    hash,
+                    compare: None,
+                    invalidate: false,
+                    drop_value: false,
+                    touch: None,
+                    assign_cas: None,
+                    client_flags: None,
+                };
+                store.delete(&delete, NOW);
+            }
+            1..4 => {
+                set(store, key.as_bytes(), &named_value(&key, turn), NOW);
+            }
+            4 => {
+                let pin = store.fetch(key.as_bytes(), hash, NOW, &Fetch::default(), |fetched| {
+                    match fetched {
+                        Fetched::Hit(mut hit) => Some(hit.pin()),
+                        Fetched::Miss(_) => None,
+                    }
+                });
+                let Some(mut pin) = pin else { continue };
+                let mut sent = Vec::new();
+                while pin.remaining > 0 {
+                    store.read_pin(&mut pin, 700, &mut sent);
+                }
+                store.unpin(pin);
+                check_named(&key, &sent);
+            }
+            _ => {
+                store.prefetch_index(hash);
+                store.prefetch_item(hash);
+                if let Ok(value) = value(store, key.as_bytes(), NOW) {
+                    check_named(&key, &value);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_that_share_a_store_see_whole_values_of_the_right_key() {
+    let store = store(&testing::config(64));
+    // Little memory for two shards, so that pages go from hand to hand all the time.
+    assert!(store.set_memory_limit(4 << 20));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let disturbers: Vec<_> = (1..5)
+            .map(|seed| {
+                scope.spawn({
+                    let store = &store;
+                    move || disturb(store, seed, 30_000)
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            let mut class = 1;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                store.upkeep(NOW);
+                store.reassign(-1, class, NOW);
+                class = class % 39 + 1;
+            }
+        });
+        let ended: Vec<_> = disturbers.into_iter().map(|thread| thread.join()).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        for end in ended {
+            end.unwrap();
+        }
+    });
+    store.check();
+    let totals = store.totals();
+    assert!(
+        totals.evictions > 0 && totals.slabs_moved > 100,
+        "{totals:?}"
+    );
+}
