@@ -70,6 +70,10 @@ pub(super) struct Geometry {
 pub(super) struct Arena {
     memory: MmapRaw,
     geometry: Geometry,
+    /// Turns a handle into its page.
+    handle_shift: u32,
+    /// Keeps the part of an address that is the offset in its page.
+    page_mask: usize,
     owners: Box<[AtomicU16]>,
 }
 
@@ -100,6 +104,8 @@ impl Arena {
         Ok(Self {
             memory,
             geometry,
+            handle_shift: geometry.page_shift - geometry.grain_shift,
+            page_mask: (1 << geometry.page_shift) - 1,
             owners: (0..geometry.page_count)
                 .map(|_| AtomicU16::new(OWNER_POOL))
                 .collect(),
@@ -118,7 +124,7 @@ impl Arena {
 
     /// The page that a handle lies in.
     pub(super) fn page_of(&self, handle: Handle) -> u32 {
-        handle.0 >> (self.geometry.page_shift - self.geometry.grain_shift)
+        handle.0 >> self.handle_shift
     }
 
     /// The handle of the byte at `offset` in a page. `offset` is a multiple of the grain.
@@ -133,7 +139,7 @@ impl Arena {
 
     /// The offset of a handle in its page, in bytes.
     pub(super) fn offset_of(&self, handle: Handle) -> usize {
-        ((handle.0 as usize) << self.geometry.grain_shift) & (self.page_size() - 1)
+        ((handle.0 as usize) << self.geometry.grain_shift) & self.page_mask
     }
 
     /// Index lines in a page.
@@ -320,12 +326,9 @@ impl Lease {
         let page = arena.page_of(handle);
         let owner = arena.owners[page as usize].load(Ordering::Relaxed);
         assert!(owner == self.id, "handle {handle:?} is not ours");
-        let offset = arena.offset_of(handle);
         let address = (handle.0 as usize) << arena.geometry.grain_shift;
-        (
-            arena.memory.as_mut_ptr().wrapping_add(address),
-            arena.page_size() - offset,
-        )
+        let len = arena.page_mask + 1 - (address & arena.page_mask);
+        (arena.memory.as_mut_ptr().wrapping_add(address), len)
     }
 
     /// Whether a page is this lease's.

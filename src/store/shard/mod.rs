@@ -248,14 +248,17 @@ impl Shard {
     #[inline]
     fn find(&self, key: &[u8], hash: u64) -> Option<Found> {
         let lease = &self.lease;
+        let mut found = None;
         let (slot, handle) = self.index.find(hash, |handle| {
             // The value is on its way while the key is compared.
             lease.arena().prefetch(handle);
             let chunk = lease.at(handle);
             let header = Header::read(chunk);
+            found = Some(header);
             header.key_size() == key.len() && header.key(chunk) == key
         })?;
-        let header = Header::read(self.lease.at(handle));
+        // The header looked at last is that of the item recognised.
+        let header = found?;
         Some(Found {
             slot,
             handle,

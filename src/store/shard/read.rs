@@ -210,6 +210,7 @@ impl Shard {
             token_sent: header.has(Mark::TOKEN_SENT),
         };
         let mut won = false;
+        let mut changed = how.touch.is_some();
         if how.recache && !before.token_sent {
             let short = how
                 .recache_below_s
@@ -217,6 +218,7 @@ impl Shard {
                 .is_some_and(|(below_s, ttl_s)| ttl_s < below_s);
             if short || header.has(Mark::STALE) {
                 won = true;
+                changed = true;
                 item::set_mark(self.lease.at_mut(handle), Mark::TOKEN_SENT, true);
             }
         }
@@ -230,10 +232,11 @@ impl Shard {
             let settled = before.fetched && header.is(Flag::ACTIVE) && self.lru.segmented;
             if !settled {
                 self.bump(handle, &header, now);
+                changed = true;
             }
             self.count_hit(handle, header.queue());
         }
-        if won || how.touch.is_some() || !how.no_bump {
+        if changed {
             header = Header::read(self.lease.at(handle));
         }
         Fetched::Hit(Hit {

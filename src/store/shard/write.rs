@@ -360,6 +360,9 @@ impl Shard {
         let chunk = self.lease.at(handle);
         let header = Header::read(chunk);
         out.extend_from_slice(header.inline_value(chunk));
+        if !header.is_long() {
+            return;
+        }
         let room = self
             .common
             .classes
