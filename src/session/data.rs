@@ -222,7 +222,8 @@ impl Session {
         answer.say(turn, reply);
     }
 
-    /// Answers a value for which the memory ran out while it came.
+    /// Answers a value for which the memory ran out while it came. Only of one that memcached
+    /// takes in chunks is that said, whatever the pieces it came in.
     fn fail_midway(&self, turn: &mut Turn<'_>, answer: &Answer<'_>, status: PutStatus, size: u32) {
         let reply = PutReply {
             status,
@@ -231,7 +232,15 @@ impl Session {
             class: 0,
         };
         execute::stored(turn, answer.key, reply, &answer.storing);
-        answer.refuse(turn, ProtocolError::OutOfMemoryRead);
+        let chunked = size > turn.ctx.shared.config.slab_chunk_max;
+        answer.refuse(
+            turn,
+            if chunked {
+                ProtocolError::OutOfMemoryRead
+            } else {
+                ProtocolError::OutOfMemoryStore
+            },
+        );
     }
 
     /// Skips a data block that means nothing.

@@ -5,8 +5,8 @@ use super::turn::Turn;
 use crate::protocol::admin::streams;
 use crate::protocol::log::{self, GetStatus};
 use crate::store::{
-    Arithmetic, ArithmeticError, Counted, Delete, DeleteStatus, Fetch, Fetched, Hit, KeyHash, Miss,
-    Put, PutReply, PutStatus,
+    Arithmetic, ArithmeticError, Counted, Delete, DeleteStatus, Fetch, Fetched, Hit, KeyHash,
+    LruQueue, Miss, Put, PutReply, PutStatus,
 };
 use crate::time::Expiry;
 
@@ -24,7 +24,7 @@ pub(super) fn fetch<R>(
     let found = store.fetch(key, hash, turn.ctx.now, how, |fetched| match fetched {
         Fetched::Hit(mut hit) => {
             let seen = (hit.class(), hit.value_size());
-            Ok((seen, show(&mut hit, out)))
+            Ok((seen, hit.queue(), show(&mut hit, out)))
         }
         Fetched::Miss(miss) => Err(miss),
     });
@@ -36,8 +36,16 @@ pub(super) fn fetch<R>(
         counters.cmd_get.add(1);
     }
     let (seen, shown) = match found {
-        Ok((seen, shown)) => {
+        Ok((seen, queue, shown)) => {
             let class = &counters.classes[seen.0];
+            if !how.no_bump {
+                match queue {
+                    LruQueue::Hot => class.hits_to_hot.add(1),
+                    LruQueue::Warm => class.hits_to_warm.add(1),
+                    LruQueue::Cold => class.hits_to_cold.add(1),
+                    LruQueue::Temp => class.hits_to_temp.add(1),
+                }
+            }
             if touches {
                 counters.touch_hits.add(1);
                 class.touch_hits.add(1);

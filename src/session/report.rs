@@ -290,8 +290,9 @@ fn items(turn: &mut Turn<'_>) {
     let maintainer = shared.config.lru_maintainer;
     let has_temp = shared.store.lru().temporary_ttl_s.is_some();
     let classes = shared.store.class_stats(turn.ctx.now);
+    let counts = shared.registry.totals().classes;
     let mut list = List(turn.out);
-    for (id, class) in classes.iter().enumerate() {
+    for (id, (class, counts)) in classes.iter().zip(&counts).enumerate() {
         let number = class.number_hot + class.number_warm + class.number_cold + class.number_temp;
         if id == 0 || number == 0 {
             continue;
@@ -318,12 +319,18 @@ fn items(turn: &mut Turn<'_>) {
                 ],
             );
         }
-        items_of(&mut list, &prefix, class, maintainer);
+        items_of(&mut list, &prefix, class, counts, maintainer);
     }
     list.end();
 }
 
-fn items_of(list: &mut List<'_>, prefix: &str, class: &ClassStats, maintainer: bool) {
+fn items_of(
+    list: &mut List<'_>,
+    prefix: &str,
+    class: &ClassStats,
+    counts: &ClassTotals,
+    maintainer: bool,
+) {
     list.prefixed(
         prefix,
         &[
@@ -358,10 +365,10 @@ fn items_of(list: &mut List<'_>, prefix: &str, class: &ClassStats, maintainer: b
                 ("moves_to_warm", class.moves_to_warm),
                 ("moves_within_lru", class.moves_within_lru),
                 ("direct_reclaims", class.direct_reclaims),
-                ("hits_to_hot", class.hits_to_hot),
-                ("hits_to_warm", class.hits_to_warm),
-                ("hits_to_cold", class.hits_to_cold),
-                ("hits_to_temp", class.hits_to_temp),
+                ("hits_to_hot", counts.hits_to_hot),
+                ("hits_to_warm", counts.hits_to_warm),
+                ("hits_to_cold", counts.hits_to_cold),
+                ("hits_to_temp", counts.hits_to_temp),
             ],
         );
     }

@@ -189,6 +189,14 @@ class_counters! {
     cas_badval,
     /// Items touched.
     touch_hits,
+    /// Hits on items in HOT.
+    hits_to_hot,
+    /// Hits on items in WARM.
+    hits_to_warm,
+    /// Hits on items in COLD.
+    hits_to_cold,
+    /// Hits on items in TEMP.
+    hits_to_temp,
 }
 
 /// One block of counters for each slab class.

@@ -73,6 +73,24 @@ pub struct BalanceConfig {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyHash(pub(super) u64);
 
+/// The queue that an item is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LruQueue {
+    /// New items.
+    Hot,
+    /// Items hit at least twice.
+    Warm,
+    /// Items on their way out.
+    Cold,
+    /// Items that expire soon and are not evicted.
+    Temp,
+}
+
+impl LruQueue {
+    /// All queues, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Hot, Self::Warm, Self::Cold, Self::Temp];
+}
+
 /// What a fetch does beside finding the item.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fetch {
@@ -506,12 +524,4 @@ pub struct ClassStats {
     pub moves_within_lru: u64,
     /// Evictions that a request had to do itself.
     pub direct_reclaims: u64,
-    /// Hits on items in HOT.
-    pub hits_to_hot: u64,
-    /// Hits on items in WARM.
-    pub hits_to_warm: u64,
-    /// Hits on items in COLD.
-    pub hits_to_cold: u64,
-    /// Hits on items in TEMP.
-    pub hits_to_temp: u64,
 }

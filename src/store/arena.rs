@@ -75,6 +75,9 @@ pub(super) struct Arena {
     /// Keeps the part of an address that is the offset in its page.
     page_mask: usize,
     owners: Box<[AtomicU16]>,
+    /// What the owner of each page notes about it: kept here, close together, because the pages
+    /// themselves are rarely in a cache.
+    notes: Box<[AtomicU16]>,
 }
 
 impl fmt::Debug for Arena {
@@ -108,6 +111,9 @@ impl Arena {
             page_mask: (1 << geometry.page_shift) - 1,
             owners: (0..geometry.page_count)
                 .map(|_| AtomicU16::new(OWNER_POOL))
+                .collect(),
+            notes: (0..geometry.page_count)
+                .map(|_| AtomicU16::new(0))
                 .collect(),
         })
     }
@@ -329,6 +335,18 @@ impl Lease {
         let address = (handle.0 as usize) << arena.geometry.grain_shift;
         let len = arena.page_mask + 1 - (address & arena.page_mask);
         (arena.memory.as_mut_ptr().wrapping_add(address), len)
+    }
+
+    /// What was noted about a page.
+    #[inline]
+    pub(super) fn note(&self, page: u32) -> u16 {
+        self.arena.notes[page as usize].load(Ordering::Relaxed)
+    }
+
+    /// Notes something about a page of this lease.
+    pub(super) fn set_note(&mut self, page: u32, note: u16) {
+        debug_assert!(self.owns(page), "page {page} is not ours");
+        self.arena.notes[page as usize].store(note, Ordering::Relaxed);
     }
 
     /// Whether a page is this lease's.

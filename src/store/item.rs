@@ -35,6 +35,7 @@
 //!
 //! All integers are little-endian. A free chunk has a shape of zero.
 
+pub(super) use super::api::LruQueue as Queue;
 use super::arena::Handle;
 
 /// Bytes before the optional fields.
@@ -64,24 +65,6 @@ pub(super) enum Kind {
     Piece,
     /// An item that is in neither: being uploaded, or being sent after it was replaced.
     Detached,
-}
-
-/// The queue that an item is in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Queue {
-    /// New items.
-    Hot,
-    /// Items hit at least twice.
-    Warm,
-    /// Items on their way out.
-    Cold,
-    /// Items that expire soon and are not evicted.
-    Temp,
-}
-
-impl Queue {
-    /// All queues, in the order of their numbers.
-    pub(super) const ALL: [Self; 4] = [Self::Hot, Self::Warm, Self::Cold, Self::Temp];
 }
 
 /// A property that an item has or has not.

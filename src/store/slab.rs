@@ -1,13 +1,13 @@
 //! Pages cut into chunks: which are free, and which pages a cut has.
 //!
-//! A page begins with 64 bytes about itself, so a chunk finds everything about its page by
-//! rounding its handle down, and a page that changes hands leaves nothing behind:
+//! A page begins with 64 bytes about itself, so a page that changes hands leaves nothing behind;
+//! only which cut it belongs to is asked so often that the arena keeps it apart:
 //!
 //! ```text
-//!    0          4          8          12         16         20         24
-//!    | cut      | capacity | used     | free     | fresh    | partial neighbours |
-//!    28                    36
-//!    | page neighbours     | earliest expiry |
+//!    0          4          8          12         16                   24
+//!    | capacity | used     | free     | fresh    | partial neighbours | page neighbours     |
+//!    32                    36
+//!    | earliest expiry     | listed   |
 //! ```
 //!
 //! Chunks that have never been used begin at `fresh`; chunks that were freed are linked from
@@ -20,17 +20,16 @@ use super::item;
 /// Bytes of a page before its first chunk.
 pub(super) const PAGE_HEADER_SIZE: usize = 64;
 
-const CUT: usize = 0;
-const CAPACITY: usize = 4;
-const USED: usize = 8;
-const FREE: usize = 12;
-const FRESH: usize = 16;
-const PARTIAL_NEXT: usize = 20;
-const PARTIAL_PREV: usize = 24;
-const PAGE_NEXT: usize = 28;
-const PAGE_PREV: usize = 32;
-const EXPIRY: usize = 36;
-const LISTED: usize = 40;
+const CAPACITY: usize = 0;
+const USED: usize = 4;
+const FREE: usize = 8;
+const FRESH: usize = 12;
+const PARTIAL_NEXT: usize = 16;
+const PARTIAL_PREV: usize = 20;
+const PAGE_NEXT: usize = 24;
+const PAGE_PREV: usize = 28;
+const EXPIRY: usize = 32;
+const LISTED: usize = 36;
 
 /// What stands in `LISTED` while a page is being emptied.
 const CLOSED: u32 = 2;
@@ -103,9 +102,9 @@ impl Slabs {
     }
 
     /// The cut that a chunk's page belongs to.
+    #[inline]
     pub(super) fn cut_of(lease: &Lease, handle: Handle) -> u16 {
-        let page = lease.arena().page_of(handle);
-        u16::try_from(field(lease, page, CUT)).unwrap_or(0)
+        lease.note(lease.arena().page_of(handle))
     }
 
     /// Takes a free chunk. Its kind is still "free": the caller writes it at once.
@@ -151,9 +150,8 @@ impl Slabs {
         item::set_word(header, FREE, narrow(offset));
         item::set_word(&mut header[offset..], 0, 0);
         item::set_word(&mut header[offset..], 4, free);
-        let cut = item::word(header, CUT);
         let listed = item::word(header, LISTED) != 0;
-        self.cuts[cut as usize].used -= 1;
+        self.cuts[usize::from(lease.note(page))].used -= 1;
         if !listed {
             self.list(lease, page);
         }
@@ -162,11 +160,11 @@ impl Slabs {
 
     /// Cuts a page, which `lease` holds, for a cut.
     pub(super) fn add_page(&mut self, lease: &mut Lease, cut: u16, page: u32) {
+        lease.set_note(page, cut);
         let list = &mut self.cuts[usize::from(cut)];
         let start = lease.arena().handle_at(page, 0);
         let header = lease.at_mut(start);
         header[..PAGE_HEADER_SIZE].fill(0);
-        item::set_word(header, CUT, u32::from(cut));
         item::set_word(header, CAPACITY, list.capacity);
         item::set_word(header, FRESH, narrow(PAGE_HEADER_SIZE));
         item::set_word(header, EXPIRY, NO_EXPIRY);
@@ -186,7 +184,7 @@ impl Slabs {
         if field(lease, page, LISTED) != 0 {
             self.unlist(lease, page);
         }
-        let cut = field(lease, page, CUT) as usize;
+        let cut = usize::from(lease.note(page));
         let (next, prev) = (field(lease, page, PAGE_NEXT), field(lease, page, PAGE_PREV));
         let list = &mut self.cuts[cut];
         list.pages -= 1;
@@ -235,7 +233,7 @@ impl Slabs {
 
     /// Whether a page is one of a cut's.
     pub(super) fn is_page_of(lease: &Lease, page: u32, cut: u16) -> bool {
-        field(lease, page, CUT) == u32::from(cut)
+        lease.note(page) == cut
     }
 
     /// The page of the same cut that is next older; zero at the end.
@@ -277,7 +275,7 @@ impl Slabs {
 
     /// The chunks of a page that have ever been used.
     pub(super) fn chunks_of(&self, lease: &Lease, page: u32) -> ChunksOf {
-        let cut = field(lease, page, CUT) as usize;
+        let cut = usize::from(lease.note(page));
         ChunksOf {
             page,
             offset: PAGE_HEADER_SIZE,
@@ -287,7 +285,7 @@ impl Slabs {
     }
 
     fn list(&mut self, lease: &mut Lease, page: u32) {
-        let cut = field(lease, page, CUT) as usize;
+        let cut = usize::from(lease.note(page));
         let first = self.cuts[cut].partial;
         set_field(lease, page, PARTIAL_NEXT, first);
         set_field(lease, page, PARTIAL_PREV, 0);
@@ -299,7 +297,7 @@ impl Slabs {
     }
 
     fn unlist(&mut self, lease: &mut Lease, page: u32) {
-        let cut = field(lease, page, CUT) as usize;
+        let cut = usize::from(lease.note(page));
         let next = field(lease, page, PARTIAL_NEXT);
         let prev = field(lease, page, PARTIAL_PREV);
         if prev == 0 {

@@ -80,7 +80,6 @@ pub(super) struct CutStats {
     moves_to_warm: u64,
     moves_within_lru: u64,
     direct_reclaims: u64,
-    hits: [u64; 4],
 }
 
 /// Counters of a shard that belong to no cut.

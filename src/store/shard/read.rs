@@ -157,6 +157,12 @@ impl Hit<'_> {
         self.before.token_sent
     }
 
+    /// The queue that it is in.
+    #[inline]
+    pub fn queue(&self) -> Queue {
+        self.header.queue()
+    }
+
     /// Slab class on the wire's scale.
     #[inline]
     pub fn class(&self) -> u8 {
@@ -228,13 +234,10 @@ impl Shard {
                 Err(_) => return Fetched::Miss(Miss::NoMemory),
             }
         }
-        if !how.no_bump {
-            let settled = before.fetched && header.is(Flag::ACTIVE) && self.lru.segmented;
-            if !settled {
-                self.bump(handle, &header, now);
-                changed = true;
-            }
-            self.count_hit(handle, header.queue());
+        let settled = before.fetched && header.is(Flag::ACTIVE) && self.lru.segmented;
+        if !how.no_bump && !settled {
+            self.bump(handle, &header, now);
+            changed = true;
         }
         if changed {
             header = Header::read(self.lease.at(handle));
@@ -247,12 +250,6 @@ impl Shard {
             created: false,
             won,
         })
-    }
-
-    #[inline]
-    fn count_hit(&mut self, handle: Handle, queue: Queue) {
-        let cut = Slabs::cut_of(&self.lease, handle);
-        self.stats[usize::from(cut)].hits[queue as usize] += 1;
     }
 
     /// Notes a hit. The first sets one mark, the second another; later ones write nothing until

@@ -189,8 +189,4 @@ fn add_counters(class: &mut ClassStats, stats: &CutStats) {
     class.moves_to_warm += stats.moves_to_warm;
     class.moves_within_lru += stats.moves_within_lru;
     class.direct_reclaims += stats.direct_reclaims;
-    class.hits_to_hot += stats.hits[Queue::Hot as usize];
-    class.hits_to_warm += stats.hits[Queue::Warm as usize];
-    class.hits_to_cold += stats.hits[Queue::Cold as usize];
-    class.hits_to_temp += stats.hits[Queue::Temp as usize];
 }
