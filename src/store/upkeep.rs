@@ -18,8 +18,8 @@ const WARM_UP_STEP: u32 = 8;
 /// Pages a shard gives up in one step while memory is over its limit.
 const EXCESS_PAGES_MAX: u32 = 4;
 
-/// Pages to spare that a shard gives up in one second: as many bytes as memcached moves.
-const SPARE_PAGES_MAX: u32 = 16;
+/// Pages to spare that a shard gives up in one second: some megabytes, as memcached does.
+const SPARE_PAGES_MAX: u32 = 64;
 
 /// Where the upkeep of a store stands.
 #[derive(Debug, Default)]
