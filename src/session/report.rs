@@ -20,9 +20,6 @@ const CACHEDUMP_SIZE_MAX: usize = 2 << 20;
 /// Most bytes that the end of a `cachedump` line takes beside its key.
 const CACHEDUMP_LINE_SIZE_MAX: usize = 320;
 
-/// A page as `stats` counts them, in bytes: memcached's, whatever ours are.
-const PAGE_SIZE_WIRE: u64 = 1 << 20;
-
 /// The build that answers, for `stats larder`.
 const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 
@@ -257,10 +254,7 @@ fn memory(list: &mut List<'_>, shared: &Shared, store: &StoreTotals) {
         ("bytes", store.bytes),
         ("curr_items", store.curr_items),
         ("total_items", store.total_items),
-        (
-            "slab_global_page_pool",
-            store.free_pages * store.page_size / PAGE_SIZE_WIRE,
-        ),
+        ("slab_global_page_pool", store.free_pages),
         ("expired_unfetched", store.expired_unfetched),
         ("evicted_unfetched", store.evicted_unfetched),
     ]);
