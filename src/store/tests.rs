@@ -467,3 +467,38 @@ fn threads_that_share_a_store_see_whole_values_of_the_right_key() {
         "{totals:?}"
     );
 }
+
+#[test]
+fn room_that_another_class_does_not_use_is_taken_before_anything_goes() {
+    let store = store(&testing::config(16));
+    let mut stored = 0_u32;
+    while store.totals().evictions == 0 {
+        set(&store, stored.to_string().as_bytes(), &[1; 1000], NOW);
+        stored += 1;
+    }
+    for number in 0..stored {
+        if number % 4 != 0 {
+            let key = number.to_string();
+            let delete = Delete {
+                key: key.as_bytes(),
+                hash: store.hash(key.as_bytes()),
+                compare: None,
+                invalidate: false,
+                drop_value: false,
+                touch: None,
+                assign_cas: None,
+                client_flags: None,
+            };
+            store.delete(&delete, NOW);
+        }
+    }
+    let before = store.totals();
+    // Half of what was freed, in values of another size.
+    for number in 0..stored / 10 {
+        let key = format!("other{number}");
+        set(&store, key.as_bytes(), &[2; 3000], NOW);
+    }
+    let after = store.totals();
+    assert_eq!(after.evictions, before.evictions, "{after:?}");
+    assert!(after.reassign_rescues > 0, "{after:?}");
+}

@@ -117,6 +117,8 @@ pub(super) struct Shard {
     balance: BalanceConfig,
     pins: Slab<PinState>,
     uploads: Slab<UploadState>,
+    /// A cut that had a page to spare when a chunk of it was freed last.
+    spare_cut: Option<u16>,
     events: Vec<Event>,
     events_lost: u64,
     sweep: Sweep,
@@ -163,6 +165,7 @@ impl Shard {
             balance,
             pins: Slab::new(),
             uploads: Slab::new(),
+            spare_cut: None,
             events: Vec::new(),
             events_lost: 0,
             sweep: Sweep::default(),
@@ -348,17 +351,25 @@ impl Shard {
     }
 
     fn free_chunk(&mut self, handle: Handle) {
-        let Some(page) = self.slabs.free(&mut self.lease, handle) else {
+        let cut = Slabs::cut_of(&self.lease, handle);
+        let empty = self.slabs.free(&mut self.lease, handle);
+        if !self.has_spare(cut) {
             return;
-        };
+        }
+        self.spare_cut = Some(cut);
         // An empty page goes back when its cut has another page's worth of room: not before, or
         // an item that comes and goes would take the page with it each time.
-        let cut = Slabs::cut_of(&self.lease, handle);
-        let capacity = u64::from(self.slabs.cut(cut).capacity);
-        if self.slabs.free_chunks(cut) >= capacity * 2 && !self.slabs.is_closed(&self.lease, page) {
+        if let Some(page) = empty
+            && !self.slabs.is_closed(&self.lease, page)
+        {
             self.slabs.remove_page(&mut self.lease, page);
             self.common.pool.give(&mut self.lease, page);
         }
+    }
+
+    /// Whether a cut could do with a page less and still have one free.
+    fn has_spare(&self, cut: u16) -> bool {
+        self.slabs.free_chunks(cut) >= 2 * u64::from(self.slabs.cut(cut).capacity)
     }
 
     /// The queue for a new item.

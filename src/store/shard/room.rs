@@ -48,6 +48,11 @@ impl Shard {
 
     /// Frees at least one chunk of a cut, or gets it a page. False when there is no way.
     fn make_room(&mut self, cut: u16, now: Now, first: bool) -> bool {
+        // Room that another cut does not use is taken before anything has to go.
+        if let Some(page) = self.take_spare_page(cut, now) {
+            self.slabs.add_page(&mut self.lease, cut, page);
+            return true;
+        }
         if !self.common.evict {
             return self.reclaim_expired(cut, now);
         }
@@ -70,6 +75,22 @@ impl Shard {
             }
             None => false,
         }
+    }
+
+    /// A page of a cut that has more free chunks than it needs. Nothing is evicted for it: what
+    /// is in the page moves into those chunks.
+    fn take_spare_page(&mut self, wanting: u16, now: Now) -> Option<u32> {
+        let cut = self.spare_cut?;
+        if cut == wanting || !self.has_spare(cut) {
+            self.spare_cut = None;
+            return None;
+        }
+        let page = self.emptiest_page(cut);
+        let emptied = page != 0 && self.empty_page(page, cut, now);
+        if !emptied {
+            self.spare_cut = None;
+        }
+        emptied.then_some(page)
     }
 
     /// Seconds since the last access of the item that would go next from a cut.

@@ -299,7 +299,7 @@ impl Shard {
     }
 
     /// The page of a cut with the fewest items, among the first few.
-    fn emptiest_page(&self, cut: u16) -> u32 {
+    pub(super) fn emptiest_page(&self, cut: u16) -> u32 {
         let mut page = self.slabs.newest_page(cut);
         let (mut best, mut best_used) = (0, u32::MAX);
         for _ in 0..SWEEP_PAGES_MAX {
