@@ -1,5 +1,6 @@
 //! larder: a cache daemon that every memcached client can use unchanged.
 
+pub mod auth;
 pub mod config;
 pub mod daemon;
 pub mod limits;
