@@ -508,6 +508,12 @@ impl Header {
         }
     }
 
+    /// Writes a new size of a long value, which has grown by pieces.
+    pub(super) fn set_value_size(&self, chunk: &mut [u8], size: u32) {
+        debug_assert!(self.is_long(), "a short value's size is in its shape");
+        set_word(chunk, self.rest_at(), size);
+    }
+
     /// The first piece of a long value.
     pub(super) fn first_piece(&self, chunk: &[u8]) -> Handle {
         if self.is_long() {

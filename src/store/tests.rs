@@ -1,8 +1,8 @@
 //! Promises of the store that the model does not state.
 
 use super::{
-    Delete, DeleteStatus, Fetch, Fetched, ItemInfo, Miss, Put, PutMode, PutReply, PutStatus, Store,
-    StoreConfig, testing,
+    Arithmetic, Delete, DeleteStatus, Fetch, Fetched, ItemInfo, Miss, Pin, Put, PutMode, PutReply,
+    PutStatus, Store, StoreConfig, testing,
 };
 use crate::time::{Expiry, Now};
 
@@ -55,6 +55,19 @@ fn value(store: &Store, key: &[u8], now: Now) -> Result<Vec<u8>, Miss> {
                 Ok(value)
             }
             Fetched::Miss(miss) => Err(miss),
+        },
+    )
+}
+
+fn pinned(store: &Store, key: &[u8]) -> Pin {
+    store.fetch(
+        key,
+        store.hash(key),
+        NOW,
+        &Fetch::default(),
+        |fetched| match fetched {
+            Fetched::Hit(mut hit) => hit.pin(),
+            Fetched::Miss(_) => panic!("it was stored"),
         },
     )
 }
@@ -114,6 +127,8 @@ fn expired_items_are_freed_without_being_asked_for() {
 #[test]
 fn an_older_cas_that_stores_keeps_the_old_expiry_however_the_value_came() {
     let store = store(&testing::config(8));
+    // A cas of zero is nobody's, so the one below the first item's must not be that.
+    set(&store, b"k", b"v", NOW);
     for upload in [false, true] {
         let first = Put {
             expiry: Expiry::at(150),
@@ -148,21 +163,119 @@ fn an_older_cas_that_stores_keeps_the_old_expiry_however_the_value_came() {
 }
 
 #[test]
+fn a_cas_of_zero_is_no_older_copy() {
+    let store = store(&testing::config(8));
+    set(&store, b"k", b"v", NOW);
+    let again = Put {
+        compare: Some(0),
+        invalidate: true,
+        ..put(&store, b"k")
+    };
+    assert_eq!(store.put(&again, b"new", NOW).status, PutStatus::Exists);
+    assert_eq!(value(&store, b"k", NOW).unwrap(), b"v");
+}
+
+#[test]
+fn a_number_that_is_being_sent_stays_as_it_was() {
+    let store = store(&testing::config(8));
+    let padded = [b"99".to_vec(), vec![b' '; 6000]].concat();
+    set(&store, b"k", &padded, NOW);
+    let mut pin = pinned(&store, b"k");
+    let count = Arithmetic {
+        key: b"k",
+        hash: store.hash(b"k"),
+        delta: 1,
+        decrement: true,
+        compare: None,
+        assign_cas: None,
+        touch: None,
+        vivify: None,
+        binary_key: false,
+    };
+    assert_eq!(store.arithmetic(&count, NOW).unwrap().value, 98);
+    let mut sent = Vec::new();
+    while pin.remaining > 0 {
+        store.read_pin(&mut pin, 1000, &mut sent);
+    }
+    store.unpin(pin);
+    assert!(sent == padded);
+    assert_eq!(value(&store, b"k", NOW).unwrap(), b"98");
+    store.check();
+}
+
+#[test]
+fn long_values_are_joined_to_at_both_ends_and_while_they_are_being_sent() {
+    let store = store(&testing::config(64));
+    let mut expected: Vec<u8> = (0..600_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    set(&store, b"k", &expected, NOW);
+    for (turn, size) in [1, 100, 30_000, 32_752, 32_753, 40_000]
+        .into_iter()
+        .enumerate()
+    {
+        let added: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect();
+        let pin = (turn % 2 == 1).then(|| (pinned(&store, b"k"), expected.clone()));
+        for mode in [PutMode::Append, PutMode::Prepend, PutMode::Append] {
+            let join = Put {
+                mode,
+                ..put(&store, b"k")
+            };
+            let reply = if turn % 3 == 0 {
+                store.put(&join, &added, NOW)
+            } else {
+                let mut upload = store.begin_upload(&join, size, NOW).unwrap();
+                store.fill_upload(&mut upload, &added, NOW).unwrap();
+                store.finish_upload(upload, NOW)
+            };
+            assert_eq!(reply.status, PutStatus::Stored);
+            match mode {
+                PutMode::Append => expected.extend_from_slice(&added),
+                _ => expected = [&added[..], &expected].concat(),
+            }
+            assert_eq!(reply.value_size as usize, expected.len());
+            assert!(value(&store, b"k", NOW).unwrap() == expected);
+            store.check();
+        }
+        if let Some((mut pin, before)) = pin {
+            let mut sent = Vec::new();
+            while pin.remaining > 0 {
+                store.read_pin(&mut pin, 70_000, &mut sent);
+            }
+            store.unpin(pin);
+            assert!(sent == before, "what is being sent must not change");
+        }
+    }
+    assert_eq!(store.totals().curr_items, 1);
+}
+
+#[test]
+fn a_long_value_that_cannot_grow_stays_whole() {
+    let mut config = testing::config(8);
+    config.evict = false;
+    config.item_size_max = 4 << 20;
+    let store = store(&config);
+    let long = vec![7; 3 << 20];
+    set(&store, b"k", &long, NOW);
+    let filler = vec![8; 500_000];
+    for number in 0..40_u8 {
+        set(&store, &[b'f', number], &filler, NOW);
+    }
+    let join = Put {
+        mode: PutMode::Append,
+        drop_on_failure: false,
+        ..put(&store, b"k")
+    };
+    let reply = store.put(&join, &vec![9; 900_000], NOW);
+    assert_eq!(reply.status, PutStatus::NoMemory);
+    assert!(value(&store, b"k", NOW).unwrap() == long);
+    store.check();
+}
+
+#[test]
 fn a_value_that_is_being_sent_survives_its_key() {
     let store = store(&testing::config(64));
     let long = vec![7; 300_000];
     set(&store, b"k", &long, NOW);
-    let mut pin =
-        store.fetch(
-            b"k",
-            store.hash(b"k"),
-            NOW,
-            &Fetch::default(),
-            |fetched| match fetched {
-                Fetched::Hit(mut hit) => hit.pin(),
-                Fetched::Miss(_) => panic!("it was stored"),
-            },
-        );
+    let mut pin = pinned(&store, b"k");
     let mut sent = Vec::new();
     store.read_pin(&mut pin, 1000, &mut sent);
     set(&store, b"k", b"other", NOW);

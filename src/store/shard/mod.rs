@@ -1,11 +1,12 @@
 //! One shard: a part of the keyspace with its own index, pages and queues.
 //!
 //! Everything here is sequential code, run under the shard's lock. The files beside this one
-//! hold what a request does ([`read`], [`mod@write`], [`upload`]), how room is made ([`room`]),
+//! hold what a request does ([`read`], [`mod@write`], [`mod@join`], [`upload`]), how room is made ([`room`]),
 //! what happens by itself ([`upkeep`]) and what is reported ([`report`]).
 
 #[cfg(any(test, fuzzing))]
 mod check;
+mod join;
 mod read;
 mod report;
 mod room;

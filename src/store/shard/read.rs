@@ -295,8 +295,11 @@ impl Shard {
         let Ok(handle) = self.store_new(&spec, key, hash, &[], now) else {
             return Fetched::Miss(Miss::NoMemory);
         };
-        item::set_mark(self.lease.at_mut(handle), Mark::TOKEN_SENT, true);
-        let header = Header::read(self.lease.at(handle));
+        let chunk = self.lease.at_mut(handle);
+        item::set_mark(chunk, Mark::TOKEN_SENT, true);
+        // Whoever made the item has fetched it too.
+        item::set_flag(chunk, Flag::FETCHED, !how.no_bump);
+        let header = Header::read(chunk);
         Fetched::Hit(Hit {
             before: Before {
                 expiry_s: spec.expiry_s,

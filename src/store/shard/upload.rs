@@ -6,8 +6,9 @@
 
 use super::super::api::{KeyHash, Put, PutMode, PutReply, PutStatus};
 use super::super::arena::Handle;
-use super::super::item::{self, Header, Mark, PIECE_HEADER_SIZE};
-use super::write::{Verdict, judge, put_spec};
+use super::super::item::{self, Header, Mark};
+use super::join::Added;
+use super::write::{Tail, Verdict, judge, put_spec};
 use super::{Shard, Short};
 use crate::time::{Expiry, Now};
 
@@ -15,11 +16,7 @@ use crate::time::{Expiry, Now};
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct UploadState {
     head: Handle,
-    last: Handle,
-    /// Where the next byte goes in the last chunk.
-    offset: usize,
-    /// Bytes that still fit there.
-    left: usize,
+    tail: Tail,
     /// Bytes not yet there.
     missing: u32,
     hash: u64,
@@ -62,12 +59,10 @@ impl Shard {
     ) -> Result<usize, Short> {
         self.begin(now);
         let spec = put_spec(put, size);
-        let (head, inline_size) = self.build_head(&spec, put.key, now)?;
+        let (head, tail) = self.build_head(&spec, put.key, now)?;
         Ok(self.uploads.insert(UploadState {
             head,
-            last: head,
-            offset: spec.prefix_size(inline_size < size as usize),
-            left: inline_size,
+            tail,
             missing: size,
             hash: put.hash.0,
             mode: put.mode,
@@ -90,32 +85,14 @@ impl Shard {
         now: Now,
     ) -> Result<usize, (usize, Short)> {
         let mut state = self.uploads[id];
-        let mut taken = 0;
         let bytes = &bytes[..bytes.len().min(state.missing as usize)];
-        while taken < bytes.len() {
-            if state.left == 0 {
-                match self.extend(state.head, state.last, now) {
-                    Ok((piece, room)) => {
-                        state.last = piece;
-                        state.offset = PIECE_HEADER_SIZE;
-                        state.left = room;
-                    }
-                    Err(short) => {
-                        self.uploads[id] = state;
-                        return Err((taken, short));
-                    }
-                }
-            }
-            let size = state.left.min(bytes.len() - taken);
-            let chunk = self.lease.at_mut(state.last);
-            chunk[state.offset..state.offset + size].copy_from_slice(&bytes[taken..taken + size]);
-            state.offset += size;
-            state.left -= size;
-            state.missing -= u32::try_from(size).unwrap_or(state.missing);
-            taken += size;
-        }
+        let (taken, filled) = self.fill(state.head, &mut state.tail, bytes, now);
+        state.missing -= u32::try_from(taken).unwrap_or(state.missing);
         self.uploads[id] = state;
-        Ok(taken)
+        match filled {
+            Ok(()) => Ok(taken),
+            Err(short) => Err((taken, short)),
+        }
     }
 
     /// Frees an upload.
@@ -168,10 +145,9 @@ impl Shard {
                 })
             }
             Verdict::Join => {
-                // Joining copies both values; an append of a long value is rare enough.
-                let mut value = Vec::with_capacity(value_size as usize);
-                self.read_value(state.head, &mut value);
-                let reply = self.put(&put, &value, now)?;
+                // `judge` joins only to what is there.
+                let old = old.ok_or(Short)?;
+                let reply = self.join(&put, &old, &Added::Uploaded(state.head), now)?;
                 self.abort_upload(id);
                 Ok(reply)
             }

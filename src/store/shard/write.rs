@@ -6,6 +6,7 @@ use super::super::api::{
 use super::super::arena::Handle;
 use super::super::item::{self, Flag, Header, Mark, PIECE_HEADER_SIZE, Spec};
 use super::super::slab::Slabs;
+use super::join::Added;
 use super::{Found, Shard, Short};
 use crate::time::{Expiry, Now};
 
@@ -24,6 +25,17 @@ pub(super) enum Verdict {
     },
     /// The value is joined to the old one.
     Join,
+}
+
+/// Where the next byte of a growing value goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    /// The chunk.
+    pub(super) last: Handle,
+    /// Where in it.
+    pub(super) offset: usize,
+    /// Bytes that still fit there.
+    pub(super) left: usize,
 }
 
 /// Decides a put. The same rules hold for a value that came at once and one that was uploaded.
@@ -47,7 +59,8 @@ pub(super) fn judge(put: &Put<'_>, old_cas: Option<u64>) -> Verdict {
         (PutMode::Set, None) => Store { stale: false },
         (_, Some(old_cas)) => match put.compare {
             Some(0) if joins => Join,
-            Some(cas) if cas != old_cas && !joins && put.invalidate && cas < old_cas => {
+            // No item has had a cas of zero, so it is no older copy of this one.
+            Some(cas) if cas != 0 && cas < old_cas && !joins && put.invalidate => {
                 Store { stale: true }
             }
             Some(cas) if cas != old_cas => Refuse(PutStatus::Exists),
@@ -89,7 +102,7 @@ impl Shard {
             Verdict::Join => {
                 // `judge` joins only what is there.
                 let old = old.ok_or(Short)?;
-                return self.join(put, old, value, now);
+                return self.join(put, &old, &Added::Bytes(value), now);
             }
             Verdict::Store { stale } => stale,
         };
@@ -156,7 +169,7 @@ impl Shard {
     }
 
     /// Whether an item can be written over another without moving it.
-    fn fits_in_place(&self, old: &Found, spec: &Spec, cut: u16, now: Now) -> bool {
+    pub(super) fn fits_in_place(&self, old: &Found, spec: &Spec, cut: u16, now: Now) -> bool {
         !old.header.is_long()
             && !old.header.has(Mark::PINNED)
             && Slabs::cut_of(&self.lease, old.handle) == cut
@@ -167,7 +180,14 @@ impl Shard {
 
     /// Writes an item over another of the same key. It keeps its place in its queue, but counts
     /// as active, so that it is moved ahead where it would otherwise leave.
-    fn overwrite(&mut self, old: &Found, spec: &Spec, key: &[u8], value: &[u8], now: Now) {
+    pub(super) fn overwrite(
+        &mut self,
+        old: &Found,
+        spec: &Spec,
+        key: &[u8],
+        value: &[u8],
+        now: Now,
+    ) {
         let serial = self.next_serial();
         let cut = usize::from(Slabs::cut_of(&self.lease, old.handle));
         let chunk = self.lease.at(old.handle);
@@ -214,7 +234,7 @@ impl Shard {
 
     /// Stores an item under a key that has one, in another chunk. Making room may have evicted
     /// the old one, so it is looked up again.
-    fn store_over(
+    pub(super) fn store_over(
         &mut self,
         spec: &Spec,
         key: &[u8],
@@ -248,39 +268,55 @@ impl Shard {
 
     /// Writes a detached item, header, key and value.
     fn build(&mut self, spec: &Spec, key: &[u8], value: &[u8], now: Now) -> Result<Handle, Short> {
-        let (handle, inline_size) = self.build_head(spec, key, now)?;
-        let at = spec.prefix_size(inline_size < value.len());
-        let chunk = self.lease.at_mut(handle);
-        chunk[at..at + inline_size].copy_from_slice(&value[..inline_size]);
-        let mut last = handle;
-        let mut rest = &value[inline_size..];
-        while !rest.is_empty() {
-            match self.extend(handle, last, now) {
-                Ok((piece, room)) => {
-                    let size = rest.len().min(room);
-                    let chunk = self.lease.at_mut(piece);
-                    chunk[PIECE_HEADER_SIZE..PIECE_HEADER_SIZE + size]
-                        .copy_from_slice(&rest[..size]);
-                    rest = &rest[size..];
-                    last = piece;
-                }
-                Err(short) => {
-                    self.free_chunks(handle);
-                    return Err(short);
-                }
-            }
+        let (handle, mut tail) = self.build_head(spec, key, now)?;
+        if let (_, Err(short)) = self.fill(handle, &mut tail, value, now) {
+            self.free_chunks(handle);
+            return Err(short);
         }
         Ok(handle)
     }
 
-    /// Writes header and key of a detached item. Returns how many bytes of the value belong
-    /// into the same chunk.
+    /// Writes more of an item's value where its tail is, and lets it grow by pieces. Returns how
+    /// many bytes were written before memory ran short. The item must not be in the way of
+    /// making room: it is detached or pinned.
+    pub(super) fn fill(
+        &mut self,
+        head: Handle,
+        tail: &mut Tail,
+        bytes: &[u8],
+        now: Now,
+    ) -> (usize, Result<(), Short>) {
+        let mut written = 0;
+        while written < bytes.len() {
+            if tail.left == 0 {
+                match self.extend(head, tail.last, now) {
+                    Ok((last, left)) => {
+                        *tail = Tail {
+                            last,
+                            offset: PIECE_HEADER_SIZE,
+                            left,
+                        };
+                    }
+                    Err(short) => return (written, Err(short)),
+                }
+            }
+            let size = tail.left.min(bytes.len() - written);
+            let chunk = self.lease.at_mut(tail.last);
+            chunk[tail.offset..tail.offset + size].copy_from_slice(&bytes[written..written + size]);
+            tail.offset += size;
+            tail.left -= size;
+            written += size;
+        }
+        (written, Ok(()))
+    }
+
+    /// Writes header and key of a detached item. Returns where its value begins.
     pub(super) fn build_head(
         &mut self,
         spec: &Spec,
         key: &[u8],
         now: Now,
-    ) -> Result<(Handle, usize), Short> {
+    ) -> Result<(Handle, Tail), Short> {
         let cut = self.common.classes.cut_for(spec).ok_or(Short)?;
         let handle = self.allocate(cut, now)?;
         let chunk_size = self.common.classes.cuts()[usize::from(cut)].chunk_size;
@@ -292,17 +328,17 @@ impl Shard {
         let serial = self.next_serial();
         let chunk = self.lease.at_mut(handle);
         spec.write(chunk, key, inline_size, now.uptime_s, serial);
-        Ok((handle, inline_size))
+        let tail = Tail {
+            last: handle,
+            offset: spec.prefix_size(inline_size < spec.value_size as usize),
+            left: inline_size,
+        };
+        Ok((handle, tail))
     }
 
     /// Adds a piece to a detached item whose last chunk is `last`. Returns the piece and the
     /// bytes it holds.
-    pub(super) fn extend(
-        &mut self,
-        head: Handle,
-        last: Handle,
-        now: Now,
-    ) -> Result<(Handle, usize), Short> {
+    fn extend(&mut self, head: Handle, last: Handle, now: Now) -> Result<(Handle, usize), Short> {
         let cut = Slabs::cut_of(&self.lease, head);
         let piece = self.allocate(cut, now)?;
         item::write_piece(self.lease.at_mut(piece), last, head);
@@ -313,69 +349,6 @@ impl Shard {
             item::set_piece_next(self.lease.at_mut(last), piece);
         }
         Ok((piece, self.common.classes.piece_room(cut)))
-    }
-
-    /// Appends or prepends. The new item has the old one's client flags and expiry.
-    fn join(
-        &mut self,
-        put: &Put<'_>,
-        old: Found,
-        value: &[u8],
-        now: Now,
-    ) -> Result<PutReply, Short> {
-        let mut joined = Vec::new();
-        let old_chunk = self.lease.at(old.handle);
-        let mut spec = old.header.spec(old_chunk);
-        let added = u32::try_from(value.len()).unwrap_or(u32::MAX);
-        spec.value_size = spec.value_size.saturating_add(added);
-        spec.assigned_cas = put.assign_cas.filter(|cas| *cas != 0);
-        let Some(cut) = self.common.classes.cut_for(&spec) else {
-            return Ok(PutReply {
-                status: PutStatus::NotStored,
-                cas: 0,
-                value_size: added,
-                class: self.common.classes.max(),
-            });
-        };
-        joined.reserve_exact(spec.value_size as usize);
-        if put.mode == PutMode::Prepend {
-            joined.extend_from_slice(value);
-        }
-        self.read_value(old.handle, &mut joined);
-        if put.mode == PutMode::Append {
-            joined.extend_from_slice(value);
-        }
-        let class = self.common.classes.cuts()[usize::from(cut)].class;
-        let handle = if self.fits_in_place(&old, &spec, cut, now) {
-            self.overwrite(&old, &spec, put.key, &joined, now);
-            old.handle
-        } else {
-            self.store_over(&spec, put.key, put.hash.0, &joined, now)?
-        };
-        Ok(self.stored(handle, class))
-    }
-
-    /// Appends an item's whole value to `out`.
-    pub(super) fn read_value(&self, handle: Handle, out: &mut Vec<u8>) {
-        let chunk = self.lease.at(handle);
-        let header = Header::read(chunk);
-        out.extend_from_slice(header.inline_value(chunk));
-        if !header.is_long() {
-            return;
-        }
-        let room = self
-            .common
-            .classes
-            .piece_room(Slabs::cut_of(&self.lease, handle));
-        let mut left = header.value_size(chunk) as usize - header.inline_size();
-        let mut piece = header.first_piece(chunk);
-        while left > 0 {
-            let chunk = self.lease.at(piece);
-            let size = left.min(room);
-            out.extend_from_slice(&chunk[PIECE_HEADER_SIZE..PIECE_HEADER_SIZE + size]);
-            left -= size;
-            piece = item::piece_next(chunk);
-        }
     }
 
     /// Gives an item a new expiry. Returns where the item is now: without room for an expiry in
@@ -613,7 +586,7 @@ impl Shard {
         let assigned = request.assign_cas.filter(|cas| *cas != 0);
         let size = old.header.inline_size();
         let mut handle = old.handle;
-        if text.len() <= size {
+        if text.len() <= size && !old.header.has(Mark::PINNED) {
             let at = old.header.value_at();
             let chunk = self.lease.at_mut(handle);
             chunk[at..at + text.len()].copy_from_slice(text);
