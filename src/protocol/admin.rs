@@ -242,7 +242,12 @@ fn debug_time(mut tokens: Tokens<'_>) -> Result<DebugTime, ProtocolError> {
     }
 }
 
-fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
+/// Decodes what follows the word `stats`: in binary, the key of a request.
+///
+/// # Errors
+///
+/// What the client is told.
+pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
     let Some(group) = tokens.next() else {
         return Ok(Stats::General);
     };

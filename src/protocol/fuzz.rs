@@ -2,7 +2,7 @@
 
 use super::key::{DecodedKey, push_base64};
 use super::text::{self, Command};
-use super::{meta, number};
+use super::{binary, meta, number};
 
 /// Decodes every line of any bytes and every truncation of the first: nothing may panic, and no
 /// key may come out that is too long.
@@ -48,6 +48,34 @@ fn flags(line: &meta::Line<'_>) {
     meta::push_result(&mut out, meta::Code::Done, line.flags, key, binary, &result);
     assert!(out.ends_with(b"\r\n"));
     assert_eq!(out.iter().filter(|&&b| b == b'\n').count(), 1);
+}
+
+/// Reads any bytes as packets: each prefix either asks for more or is decided as the whole is,
+/// and what is decided lies within what it announces.
+pub fn packets(input: &[u8]) {
+    let mut rest = input;
+    loop {
+        let whole = binary::decode(rest);
+        for cut in 0..rest.len().min(2 * binary::HEADER_SIZE) {
+            let early = binary::decode(&rest[..cut]);
+            assert!(early == Ok(None) || early == whole);
+        }
+        let Ok(Some(header)) = whole else {
+            return;
+        };
+        assert!(header.head_size() <= header.size());
+        assert_eq!(
+            header.head_size() + header.value_size() as usize,
+            header.size()
+        );
+        let head = header.head(rest);
+        let _ = (head.flags(), head.store_exptime(), head.exptime());
+        let _ = (head.delta(), head.initial());
+        match rest.get(header.size()..) {
+            Some(behind) => rest = behind,
+            None => return,
+        }
+    }
 }
 
 /// Reads any bytes as numbers: what reads must read the same when written.
@@ -102,6 +130,7 @@ mod tests {
     fn no_line_and_no_piece_of_one_panics() {
         for input in CORPUS {
             lines(input);
+            packets(input);
             numbers(input);
             base64(input);
             for byte in [b' ', b'\n', b'\r', 0, 127, 255] {

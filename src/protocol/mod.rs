@@ -5,6 +5,7 @@
 //! stands in this folder.
 
 pub mod admin;
+pub mod binary;
 pub mod error;
 pub mod fuzz;
 pub mod key;

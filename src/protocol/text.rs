@@ -11,6 +11,7 @@
 use crate::limits::{KEY_SIZE_MAX, TOKEN_COUNT_MAX};
 
 use super::admin::{self, Admin};
+use super::binary::MAGIC_REQUEST;
 use super::error::ProtocolError;
 use super::key;
 use super::meta::{self, Verb};
@@ -259,12 +260,20 @@ pub fn endless_get(input: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
+/// Whether this begins a packet of the binary protocol, which never follows lines.
+pub fn is_packet(input: &[u8]) -> bool {
+    input.first() == Some(&MAGIC_REQUEST)
+}
+
 /// Decodes one line, given with its line end.
 ///
 /// # Errors
 ///
 /// A [`Refusal`] says what the client is told and what must be skipped.
 pub fn decode(line: &[u8]) -> Result<Command<'_>, Refusal> {
+    if is_packet(line) {
+        return Err(Refusal::HANG_UP);
+    }
     if line.len() < LINE_SIZE_MIN {
         return Err(Refusal::BAD_FORMAT);
     }

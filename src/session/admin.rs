@@ -1,6 +1,7 @@
 //! Commands about the daemon rather than about items.
 
 use super::dump::Dump;
+use super::report::Reader;
 use super::turn::Turn;
 use super::{Flow, Next, Session, State, report};
 use crate::protocol::ProtocolError;
@@ -21,7 +22,7 @@ impl Session {
         let shared = turn.ctx.shared;
         let outcome = match command {
             Admin::Stats(stats) => {
-                report::stats(turn, stats);
+                report::stats(turn, stats, Reader::Lines);
                 return Flow::Go;
             }
             Admin::Watch(streams) => return self.watch(turn, streams),

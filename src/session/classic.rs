@@ -1,9 +1,8 @@
 //! The classic text commands: what each asks of the cache, and what it answers.
 
-use super::data::Answer;
+use super::data::{Answer, Form};
 use super::execute::{self, Storing};
 use super::turn::Turn;
-use crate::limits::COPY_SIZE_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::text::{self, StoreVerb, reply};
 use crate::store::{
@@ -29,12 +28,7 @@ pub(super) fn get(
         let size = hit.value_size();
         let cas = if cas { Some(hit.cas()) } else { None };
         reply::value(out, key, hit.client_flags(), size, cas);
-        if size as usize > COPY_SIZE_MAX {
-            return Some(hit.pin());
-        }
-        hit.copy_value(out);
-        out.extend_from_slice(reply::CRLF);
-        None
+        execute::push_value(hit, out, reply::CRLF)
     })
     .flatten()
 }
@@ -66,7 +60,7 @@ pub(super) fn put<'a>(turn: &Turn<'_>, line: &text::Store<'a>, hash: KeyHash) ->
 /// How a storage line is to be answered.
 pub(super) fn answer<'a>(line: &text::Store<'a>, put: &Put<'a>) -> Answer<'a> {
     Answer {
-        meta: None,
+        form: Form::Classic,
         key: line.key,
         noreply: line.noreply,
         binary_key: false,
@@ -92,16 +86,7 @@ pub(super) const fn put_reply(reply: PutReply) -> &'static [u8] {
 }
 
 pub(super) fn delete(turn: &mut Turn<'_>, key: &[u8], hash: KeyHash, noreply: bool) {
-    let request = Delete {
-        key,
-        hash,
-        compare: None,
-        invalidate: false,
-        drop_value: false,
-        touch: None,
-        assign_cas: None,
-        client_flags: None,
-    };
+    let request = Delete::new(key, hash);
     let reply = match execute::delete(turn, &request, "delete") {
         DeleteStatus::Deleted { .. } | DeleteStatus::Kept { .. } => reply::DELETED,
         // Without a cas to compare, nothing can differ.
@@ -121,17 +106,7 @@ pub(super) fn arithmetic(
     decrement: bool,
     noreply: bool,
 ) {
-    let request = Arithmetic {
-        key,
-        hash,
-        delta,
-        decrement,
-        compare: None,
-        assign_cas: None,
-        touch: None,
-        vivify: None,
-        binary_key: false,
-    };
+    let request = Arithmetic::new(key, hash, delta, decrement);
     let result = execute::arithmetic(turn, &request);
     if noreply {
         return;

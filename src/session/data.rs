@@ -2,23 +2,34 @@
 
 use super::execute::{self, Storing};
 use super::turn::Turn;
-use super::{Session, State, Step, classic, meta};
-use crate::protocol::ProtocolError;
+use super::{Session, State, Step, classic, meta, packets};
 use crate::protocol::text::reply::CRLF;
+use crate::protocol::{ProtocolError, binary};
 use crate::store::{Put, PutReply, PutStatus, Upload};
 
 /// A data block up to this many bytes is waited for; a larger one goes into the store as it
 /// comes, so that no connection ever holds more than this.
 const WAIT_SIZE_MAX: usize = 4 << 10;
 
+/// The form of a request and of its answer. `F` holds the flags of a meta line.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form<F> {
+    /// A packet.
+    Binary(binary::Echo),
+    /// A classic line.
+    Classic,
+    /// A meta line.
+    Meta(F),
+}
+
 /// How a storage request is to be answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer<'a> {
-    /// Flags of the line, if it is a meta one.
-    pub(super) meta: Option<&'a [u8]>,
+    /// The form.
+    pub(super) form: Form<&'a [u8]>,
     /// Raw bytes.
     pub(super) key: &'a [u8],
-    /// Classic: nothing is answered. Meta: success is not answered.
+    /// Classic: nothing is answered. Otherwise: success is not answered.
     pub(super) noreply: bool,
     /// The key came as base64.
     pub(super) binary_key: bool,
@@ -28,18 +39,52 @@ pub(super) struct Answer<'a> {
     pub(super) appends: bool,
 }
 
+impl Form<&[u8]> {
+    fn to_owned(self) -> Form<Box<[u8]>> {
+        match self {
+            Self::Binary(echo) => Form::Binary(echo),
+            Self::Classic => Form::Classic,
+            Self::Meta(flags) => Form::Meta(Box::from(flags)),
+        }
+    }
+}
+
+impl Form<Box<[u8]>> {
+    fn as_deref(&self) -> Form<&[u8]> {
+        match self {
+            Self::Binary(echo) => Form::Binary(*echo),
+            Self::Classic => Form::Classic,
+            Self::Meta(flags) => Form::Meta(flags),
+        }
+    }
+}
+
 impl Answer<'_> {
     fn say(&self, turn: &mut Turn<'_>, reply: PutReply) {
-        match self.meta {
-            Some(flags) => meta::say_stored(turn, self, flags, reply),
-            None if self.noreply => {}
-            None => turn.say(classic::put_reply(reply)),
+        match self.form {
+            Form::Binary(echo) => packets::say_stored(turn, self, echo, reply),
+            Form::Classic if self.noreply => {}
+            Form::Classic => turn.say(classic::put_reply(reply)),
+            Form::Meta(flags) => meta::say_stored(turn, self, flags, reply),
         }
+    }
+
+    /// The bytes that must stand behind the value.
+    const fn tail(&self) -> &'static [u8] {
+        match self.form {
+            Form::Binary(_) => b"",
+            Form::Classic | Form::Meta(_) => CRLF,
+        }
+    }
+
+    fn refuse_tail(&self, turn: &mut Turn<'_>) {
+        turn.counters().cmd_set.add(1);
+        self.refuse(turn, ProtocolError::BadDataChunk);
     }
 
     fn refuse(&self, turn: &mut Turn<'_>, error: ProtocolError) {
         // A meta request hides nothing but success.
-        if self.meta.is_some() || !self.noreply {
+        if matches!(self.form, Form::Meta(_)) || !self.noreply {
             turn.say(error.reply());
         }
     }
@@ -52,7 +97,7 @@ pub(super) struct Uploading {
     /// Bytes still to come, without the line end.
     remaining: u32,
     size: u32,
-    meta: Option<Box<[u8]>>,
+    form: Form<Box<[u8]>>,
     key: Box<[u8]>,
     noreply: bool,
     binary_key: bool,
@@ -63,7 +108,7 @@ pub(super) struct Uploading {
 impl Uploading {
     fn answer(&self) -> Answer<'_> {
         Answer {
-            meta: self.meta.as_deref(),
+            form: self.form.as_deref(),
             key: &self.key,
             noreply: self.noreply,
             binary_key: self.binary_key,
@@ -78,37 +123,36 @@ impl Uploading {
     }
 }
 
-/// Stores a value whose data block lies complete in `block`, line end included.
+/// Stores a value whose data block lies complete in `block`, what must follow it included.
 pub(super) fn store_block(turn: &mut Turn<'_>, put: &Put<'_>, answer: &Answer<'_>, block: &[u8]) {
-    let Some(value) = block.strip_suffix(CRLF) else {
-        turn.counters().cmd_set.add(1);
-        return answer.refuse(turn, ProtocolError::BadDataChunk);
+    let Some(value) = block.strip_suffix(answer.tail()) else {
+        return answer.refuse_tail(turn);
     };
     let reply = execute::put(turn, put, value, &answer.storing);
     answer.say(turn, reply);
 }
 
 impl Session {
-    /// Stores a value whose data block begins in `input` behind a line of `line_size` bytes.
+    /// Stores a value whose data block begins in `input` behind a head of `head_size` bytes: a
+    /// line, or a packet up to its value.
     pub(super) fn store(
         &mut self,
         turn: &mut Turn<'_>,
         put: &Put<'_>,
         answer: &Answer<'_>,
         size: u32,
-        line_size: usize,
+        head_size: usize,
         input: &[u8],
     ) -> Step {
-        let block_size = size as usize + CRLF.len();
-        let rest = &input[line_size..];
+        let block_size = size as usize + answer.tail().len();
+        let rest = &input[head_size..];
         if let Some(block) = rest.get(..block_size) {
             store_block(turn, put, answer, block);
-            return Step::served(line_size + block_size);
+            return Step::served(head_size + block_size);
         }
         if block_size <= WAIT_SIZE_MAX {
             self.awaits_block = true;
-            self.awaits_block = true;
-            return Step::wait(0, line_size + block_size);
+            return Step::wait(0, head_size + block_size);
         }
         execute::lookup_for_put(turn, put.key);
         let mut upload = match turn.store().begin_upload(put, size, turn.now()) {
@@ -116,7 +160,7 @@ impl Session {
             Err(status) => {
                 self.fail(turn, answer, status, size);
                 self.state = State::Swallow(block_size as u64);
-                return Step::served(line_size);
+                return Step::served(head_size);
             }
         };
         let here = rest.len().min(size as usize);
@@ -127,21 +171,21 @@ impl Session {
             turn.store().abort_upload(upload);
             self.fail_midway(turn, answer, status, size);
             self.state = State::Swallow((block_size - here) as u64);
-            return Step::served(line_size + here);
+            return Step::served(head_size + here);
         }
         self.state = State::Upload(Box::new(Uploading {
             upload,
             // `here` is at most `size`.
             remaining: size - u32::try_from(here).unwrap_or(size),
             size,
-            meta: answer.meta.map(Box::from),
+            form: answer.form.to_owned(),
             key: Box::from(answer.key),
             noreply: answer.noreply,
             binary_key: answer.binary_key,
             storing: answer.storing,
             appends: answer.appends,
         }));
-        Step::go(line_size + here)
+        Step::go(head_size + here)
     }
 
     /// Goes on with a value that is being received.
@@ -151,6 +195,7 @@ impl Session {
         mut uploading: Box<Uploading>,
         input: &[u8],
     ) -> Step {
+        let tail = uploading.answer().tail();
         let here = input.len().min(uploading.remaining as usize);
         if here > 0 {
             let piece = &input[..here];
@@ -160,23 +205,24 @@ impl Session {
             // `here` is at most `remaining`.
             uploading.remaining -= u32::try_from(here).unwrap_or(uploading.remaining);
             if let Err(status) = filled {
-                let left = u64::from(uploading.remaining) + CRLF.len() as u64;
+                let left = u64::from(uploading.remaining) + tail.len() as u64;
                 self.fail_midway(turn, &uploading.answer(), status, uploading.size);
                 turn.store().abort_upload(uploading.into_upload());
                 self.state = State::Swallow(left);
                 return Step::served(here);
             }
         }
-        let Some(end) = input[here..].get(..CRLF.len()) else {
-            let at_least = (uploading.remaining as usize).min(WAIT_SIZE_MAX) + CRLF.len();
+        // The tail may be nothing at all, and that is there at once.
+        let end = input[here..].get(..tail.len());
+        let Some(end) = end.filter(|_| uploading.remaining == 0) else {
+            let at_least = (uploading.remaining as usize).min(WAIT_SIZE_MAX) + tail.len();
             self.state = State::Upload(uploading);
             return Step::wait(here, at_least);
         };
-        let consumed = here + CRLF.len();
-        if end == CRLF {
+        if end == tail {
             let Uploading {
                 upload,
-                meta,
+                form,
                 key,
                 noreply,
                 binary_key,
@@ -186,9 +232,8 @@ impl Session {
             } = *uploading;
             let reply = turn.store().finish_upload(upload, turn.now());
             execute::stored(turn, &key, reply, &storing);
-            let meta = meta.as_deref();
             let answer = Answer {
-                meta,
+                form: form.as_deref(),
                 key: &key,
                 noreply,
                 binary_key,
@@ -197,12 +242,11 @@ impl Session {
             };
             answer.say(turn, reply);
         } else {
-            turn.counters().cmd_set.add(1);
-            uploading.answer().refuse(turn, ProtocolError::BadDataChunk);
+            uploading.answer().refuse_tail(turn);
             turn.store().abort_upload(uploading.into_upload());
         }
         self.state = State::Command;
-        Step::served(consumed)
+        Step::served(here + tail.len())
     }
 
     /// Answers a value that the store would not begin to take.
@@ -233,14 +277,11 @@ impl Session {
         };
         execute::stored(turn, answer.key, reply, &answer.storing);
         let chunked = size > turn.ctx.shared.config.slab_chunk_max;
-        answer.refuse(
-            turn,
-            if chunked {
-                ProtocolError::OutOfMemoryRead
-            } else {
-                ProtocolError::OutOfMemoryStore
-            },
-        );
+        match answer.form {
+            Form::Binary(_) => answer.say(turn, reply),
+            _ if chunked => answer.refuse(turn, ProtocolError::OutOfMemoryRead),
+            _ => answer.refuse(turn, ProtocolError::OutOfMemoryStore),
+        }
     }
 
     /// Skips a data block that means nothing.

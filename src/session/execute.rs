@@ -2,11 +2,12 @@
 //! hear of it. Every dialect comes through here; none of them counts or logs by itself.
 
 use super::turn::Turn;
+use crate::limits::COPY_SIZE_MAX;
 use crate::protocol::admin::streams;
 use crate::protocol::log::{self, GetStatus};
 use crate::store::{
     Arithmetic, ArithmeticError, Counted, Delete, DeleteStatus, Fetch, Fetched, Hit, KeyHash,
-    LruQueue, Miss, Put, PutReply, PutStatus,
+    LruQueue, Miss, Pin, Put, PutReply, PutStatus,
 };
 use crate::time::Expiry;
 
@@ -76,6 +77,16 @@ pub(super) fn fetch<R>(
         turn.ctx.shared.live.prefixes.get(key, shown.is_some());
     }
     shown
+}
+
+/// Appends a value and what follows it, or pins one that is too large to copy at once.
+pub(super) fn push_value(hit: &mut Hit<'_>, out: &mut Vec<u8>, tail: &[u8]) -> Option<Pin> {
+    if hit.value_size() as usize > COPY_SIZE_MAX {
+        return Some(hit.pin());
+    }
+    hit.copy_value(out);
+    out.extend_from_slice(tail);
+    None
 }
 
 #[cold]

@@ -31,6 +31,8 @@ impl Keys {
 pub(super) enum Then {
     /// The next command.
     Command,
+    /// The next packet: nothing stands behind a value there.
+    Packet,
     /// The end of the list, then the next command.
     End,
     /// More keys of the same line.
@@ -132,9 +134,11 @@ impl Session {
             turn.store().read_pin(&mut pin, COPY_SIZE_MAX, turn.out);
         }
         turn.store().unpin(pin);
-        turn.say(reply::CRLF);
+        if !matches!(then, Then::Packet) {
+            turn.say(reply::CRLF);
+        }
         match then {
-            Then::Command => {}
+            Then::Command | Then::Packet => {}
             Then::End => turn.say(reply::END),
             Then::Keys(keys) => self.state = State::Keys(keys),
         }

@@ -1,10 +1,9 @@
 //! The meta commands: what each asks of the cache, and what it answers.
 
 use super::classic;
-use super::data::Answer;
+use super::data::{Answer, Form};
 use super::execute::{self, Storing};
 use super::turn::Turn;
-use crate::limits::COPY_SIZE_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::key::DecodedKey;
 use crate::protocol::meta::{self, Code, Line, Options, Outcome, SetMode, Shown, Verb};
@@ -94,12 +93,7 @@ fn get(turn: &mut Turn<'_>, line: &Line<'_>, options: &Options, hash: KeyHash) -
         if !with_value {
             return None;
         }
-        if hit.value_size() as usize > COPY_SIZE_MAX {
-            return Some(hit.pin());
-        }
-        hit.copy_value(out);
-        out.extend_from_slice(CRLF);
-        None
+        execute::push_value(hit, out, CRLF)
     });
     match shown {
         Some(pin) => pin,
@@ -275,7 +269,7 @@ pub(super) fn put<'a>(
     };
     let compares = compare.is_some();
     let answer = Answer {
-        meta: Some(line.flags),
+        form: Form::Meta(line.flags),
         key,
         noreply: options.quiet,
         binary_key: options.decoded_key.is_some(),

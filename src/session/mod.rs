@@ -13,8 +13,10 @@ mod drive;
 mod dump;
 mod execute;
 mod keys;
+mod lines;
 mod live;
 mod meta;
+mod packets;
 mod prefix;
 mod report;
 #[doc(hidden)]
@@ -308,7 +310,6 @@ impl Session {
     /// The state as `stats conns` names it, such as `conn_new_cmd`.
     pub fn state(&self) -> &'static str {
         match self.state {
-            State::Command if self.awaits_block => "conn_nread",
             State::Command if self.awaits_block => "conn_nread",
             State::Command => "conn_read",
             State::Keys(_) | State::SkipLine => "conn_parse_cmd",

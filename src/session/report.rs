@@ -10,6 +10,7 @@ use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::admin::{Detail, Stats};
+use crate::protocol::binary::{self, Echo, Status};
 use crate::protocol::text::reply;
 use crate::stats::{ClassTotals, Totals};
 use crate::store::{ClassStats, StoreTotals};
@@ -23,12 +24,56 @@ const CACHEDUMP_LINE_SIZE_MAX: usize = 320;
 /// The build that answers, for `stats larder`.
 const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 
-/// A list being written.
-struct List<'o>(&'o mut Vec<u8>);
+/// Whom a report is for.
+#[derive(Clone, Copy)]
+pub(super) enum Reader {
+    /// A client that speaks binary, with what its packets repeat.
+    Packets(Echo),
+    /// A client that speaks text.
+    Lines,
+}
 
-impl List<'_> {
+impl Reader {
+    /// Says that what was asked is done, where no list is the answer.
+    fn done(self, turn: &mut Turn<'_>, line: &[u8]) {
+        match self {
+            Self::Packets(echo) => binary::reply::stat(turn.out, echo, "", b""),
+            Self::Lines => turn.say(line),
+        }
+    }
+
+    /// Says that there is no such report for this client.
+    pub(super) fn refuse(self, turn: &mut Turn<'_>, error: ProtocolError) {
+        match self {
+            Self::Packets(echo) => binary::reply::error(turn.out, echo, Status::NotFound),
+            Self::Lines => turn.say(error.reply()),
+        }
+    }
+}
+
+/// A list being written.
+struct List<'o> {
+    out: &'o mut Vec<u8>,
+    reader: Reader,
+}
+
+impl<'o> List<'o> {
+    fn new(turn: &'o mut Turn<'_>, reader: Reader) -> Self {
+        Self {
+            out: turn.out,
+            reader,
+        }
+    }
+
+    fn line(&mut self, name: &str, value: &[u8]) {
+        match self.reader {
+            Reader::Packets(echo) => binary::reply::stat(self.out, echo, name, value),
+            Reader::Lines => reply::stat(self.out, name, value),
+        }
+    }
+
     fn number(&mut self, name: &str, value: u64) {
-        reply::stat(self.0, name, itoa::Buffer::new().format(value).as_bytes());
+        self.line(name, itoa::Buffer::new().format(value).as_bytes());
     }
 
     fn numbers(&mut self, lines: &[(&str, u64)]) {
@@ -38,7 +83,7 @@ impl List<'_> {
     }
 
     fn word(&mut self, name: &str, value: &str) {
-        reply::stat(self.0, name, value.as_bytes());
+        self.line(name, value.as_bytes());
     }
 
     /// Lines whose names begin alike, such as `items:5:`.
@@ -49,32 +94,36 @@ impl List<'_> {
     }
 
     fn end(self) {
-        self.0.extend_from_slice(reply::END);
+        match self.reader {
+            Reader::Packets(echo) => binary::reply::stat(self.out, echo, "", b""),
+            Reader::Lines => self.out.extend_from_slice(reply::END),
+        }
     }
 }
 
 /// Answers `stats` in all its forms.
-pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>) {
+pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     match group {
-        Stats::General => general(turn),
+        Stats::General => general(turn, reader),
         Stats::Settings => {
             let config = config_in_force(shared);
-            let mut list = List(turn.out);
+            let mut list = List::new(turn, reader);
             for (name, value) in stats_settings(&config) {
                 list.word(name, &value);
             }
             list.end();
         }
-        Stats::Items => items(turn),
-        Stats::Slabs => slabs(turn),
-        Stats::Sizes => sizes(turn),
-        Stats::Larder => larder(turn),
+        Stats::Items => items(turn, reader),
+        Stats::Slabs => slabs(turn, reader),
+        Stats::Sizes => sizes(turn, reader),
+        Stats::Larder => larder(turn, reader),
         Stats::Conns => {
-            let mut list = List(turn.out);
+            let now = turn.ctx.now;
+            let mut list = List::new(turn, reader);
             shared
                 .host
-                .connections(turn.ctx.now, &mut |name, value| list.word(name, value));
+                .connections(now, &mut |name, value| list.word(name, value));
             list.end();
         }
         Stats::Reset => {
@@ -82,24 +131,37 @@ pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>) {
             shared.store.reset_stats();
             shared.hub.reset_counts();
             shared.live.prefixes.clear();
-            turn.say(reply::RESET);
+            reader.done(turn, reply::RESET);
         }
-        Stats::Cachedump { class, limit } => cachedump(turn, class, limit),
+        Stats::Cachedump { class, limit } => match reader {
+            // Its lines are no statistics.
+            Reader::Packets(_) => reader.refuse(turn, ProtocolError::Unknown),
+            Reader::Lines => cachedump(turn, class, limit),
+        },
         Stats::Detail(_) if !shared.config.dump_enabled => {
-            turn.say(ProtocolError::DetailNotAllowed.reply());
+            reader.refuse(turn, ProtocolError::DetailNotAllowed);
         }
-        Stats::Detail(Detail::Dump) => shared.live.prefixes.dump(turn.out),
+        Stats::Detail(Detail::Dump) => match reader {
+            Reader::Packets(_) => {
+                let mut dump = Vec::new();
+                shared.live.prefixes.dump(&mut dump);
+                let mut list = List::new(turn, reader);
+                list.line("detailed", &dump);
+                list.end();
+            }
+            Reader::Lines => shared.live.prefixes.dump(turn.out),
+        },
         Stats::Detail(Detail::On) => {
             shared.live.prefixes.turn(true);
             turn.detail = true;
-            turn.say(reply::OK);
+            reader.done(turn, reply::OK);
         }
         Stats::Detail(Detail::Off) => {
             shared.live.prefixes.turn(false);
             turn.detail = false;
-            turn.say(reply::OK);
+            reader.done(turn, reply::OK);
         }
-        Stats::Unknown(_) => turn.say(ProtocolError::Unknown.reply()),
+        Stats::Unknown(_) => reader.refuse(turn, ProtocolError::Unknown),
     }
 }
 
@@ -129,14 +191,14 @@ fn seconds(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
-fn general(turn: &mut Turn<'_>) {
+fn general(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     let now = turn.ctx.now;
     let facts = shared.host.facts();
     let totals = shared.registry.totals();
     let store = shared.store.totals();
     let config = &shared.config;
-    let mut list = List(turn.out);
+    let mut list = List::new(turn, reader);
     list.number("pid", u64::from(std::process::id()));
     list.number("uptime", u64::from(now.uptime_s));
     list.number("time", u64::try_from(now.unix_s).unwrap_or(0));
@@ -279,13 +341,13 @@ fn memory(list: &mut List<'_>, shared: &Shared, store: &StoreTotals) {
     }
 }
 
-fn items(turn: &mut Turn<'_>) {
+fn items(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     let maintainer = shared.config.lru_maintainer;
     let has_temp = shared.store.lru().temporary_ttl_s.is_some();
     let classes = shared.store.class_stats(turn.ctx.now);
     let counts = shared.registry.totals().classes;
-    let mut list = List(turn.out);
+    let mut list = List::new(turn, reader);
     for (id, (class, counts)) in classes.iter().zip(&counts).enumerate() {
         let number = class.number_hot + class.number_warm + class.number_cold + class.number_temp;
         if id == 0 || number == 0 {
@@ -368,12 +430,12 @@ fn items_of(
     }
 }
 
-fn slabs(turn: &mut Turn<'_>) {
+fn slabs(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     let classes = shared.store.class_stats(turn.ctx.now);
     let totals = shared.registry.totals();
     let malloced = shared.store.totals().malloced_bytes;
-    let mut list = List(turn.out);
+    let mut list = List::new(turn, reader);
     let mut active = 0;
     for (id, class) in classes.iter().enumerate().take(SLAB_CLASS_COUNT_MAX) {
         if id == 0 || class.total_pages == 0 {
@@ -410,11 +472,12 @@ fn slabs_of(list: &mut List<'_>, prefix: &str, class: &ClassStats, counts: &Clas
     );
 }
 
-fn sizes(turn: &mut Turn<'_>) {
+fn sizes(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
-    let mut list = List(turn.out);
+    let now = turn.ctx.now;
+    let mut list = List::new(turn, reader);
     if shared.config.track_sizes {
-        for (size, count) in shared.store.size_histogram(turn.ctx.now) {
+        for (size, count) in shared.store.size_histogram(now) {
             list.number(itoa::Buffer::new().format(size), count);
         }
     } else {
@@ -423,11 +486,11 @@ fn sizes(turn: &mut Turn<'_>) {
     list.end();
 }
 
-fn larder(turn: &mut Turn<'_>) {
+fn larder(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     let totals = shared.registry.totals();
     let store = shared.store.totals();
-    let mut list = List(turn.out);
+    let mut list = List::new(turn, reader);
     list.word("version", VERSION_OWN);
     list.numbers(&[
         ("slow_client_closed", totals.slow_client_closed),

@@ -237,6 +237,22 @@ pub struct Delete<'a> {
     pub client_flags: Option<u32>,
 }
 
+impl<'a> Delete<'a> {
+    /// A request to delete, on no condition.
+    pub const fn new(key: &'a [u8], hash: KeyHash) -> Self {
+        Self {
+            key,
+            hash,
+            compare: None,
+            invalidate: false,
+            drop_value: false,
+            touch: None,
+            assign_cas: None,
+            client_flags: None,
+        }
+    }
+}
+
 /// What became of a [`Delete`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DeleteStatus {
@@ -281,6 +297,23 @@ pub struct Arithmetic<'a> {
     pub vivify: Option<(Expiry, u64)>,
     /// The key came as base64 (`b`).
     pub binary_key: bool,
+}
+
+impl<'a> Arithmetic<'a> {
+    /// A request to count, on no condition.
+    pub const fn new(key: &'a [u8], hash: KeyHash, delta: u64, decrement: bool) -> Self {
+        Self {
+            key,
+            hash,
+            delta,
+            decrement,
+            compare: None,
+            assign_cas: None,
+            touch: None,
+            vivify: None,
+            binary_key: false,
+        }
+    }
 }
 
 /// The answer to an [`Arithmetic`] that worked.

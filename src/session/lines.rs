@@ -1,0 +1,262 @@
+//! Conversations in lines: the text and meta commands, one line after the other.
+
+use memchr::memchr;
+
+use super::drive::{Framed, Keyed, Wire};
+use super::keys::{Keys, Then};
+use super::turn::Turn;
+use super::{Next, Session, State, Step, classic, data, meta};
+use crate::limits::LINE_SIZE_MAX;
+use crate::protocol::ProtocolError;
+use crate::protocol::meta::NOOP;
+use crate::protocol::text::{self, Command, Refusal, reply};
+use crate::store::Store;
+use crate::time::Expiry;
+
+/// The text and meta dialects, which share their connections.
+pub(super) struct Lines;
+
+/// A line that is not about one key, or whose data block is not there yet.
+pub(super) struct Line<'i> {
+    command: Result<Command<'i>, Refusal>,
+    line_size: usize,
+}
+
+impl Wire for Lines {
+    type Request<'i> = Command<'i>;
+    type Other<'i> = Line<'i>;
+
+    fn frame<'i>(store: &Store, input: &'i [u8]) -> Framed<Keyed<'i, Command<'i>>, Line<'i>> {
+        frame(store, input)
+    }
+
+    fn execute(
+        session: &mut Session,
+        turn: &mut Turn<'_>,
+        keyed: &Keyed<'_, Command<'_>>,
+        bytes: &[u8],
+    ) {
+        session.execute(turn, keyed, bytes);
+    }
+
+    fn other(session: &mut Session, turn: &mut Turn<'_>, line: Line<'_>, input: &[u8]) -> Step {
+        session.other(turn, line.command, line.line_size, input)
+    }
+
+    fn partial(session: &mut Session, turn: &mut Turn<'_>, input: &[u8]) -> Step {
+        session.partial(turn, input)
+    }
+}
+
+/// Looks at the front of the input.
+fn frame<'i>(store: &Store, input: &'i [u8]) -> Framed<Keyed<'i, Command<'i>>, Line<'i>> {
+    if input.is_empty() {
+        return Framed::End;
+    }
+    let Some(line_end) = memchr(b'\n', input) else {
+        return Framed::Partial;
+    };
+    let line_size = line_end + 1;
+    let command = text::decode(&input[..line_size]);
+    let (key, size) = match &command {
+        Ok(Command::Get(get)) => match single(get.keys) {
+            Some(key) => (key, line_size),
+            None => return Framed::Other(Line { command, line_size }),
+        },
+        Ok(Command::Meta(line)) => (line.key, line_size),
+        Ok(
+            Command::Delete { key, .. }
+            | Command::Arithmetic { key, .. }
+            | Command::Touch { key, .. },
+        ) => (*key, line_size),
+        Ok(Command::Store(line)) => (line.key, block_end(line_size, line.size)),
+        Ok(Command::MetaStore { line, size }) => (line.key, block_end(line_size, *size)),
+        _ => return Framed::Other(Line { command, line_size }),
+    };
+    match command {
+        Ok(command) if size <= input.len() => {
+            let hash = store.hash(key);
+            Framed::Keyed(Keyed {
+                request: command,
+                key,
+                hash,
+                head_size: line_size,
+                size,
+            })
+        }
+        command => Framed::Other(Line { command, line_size }),
+    }
+}
+
+const fn block_end(line_size: usize, size: u32) -> usize {
+    line_size + size as usize + reply::CRLF.len()
+}
+
+/// The only key of a retrieval, if it has no more.
+fn single(keys: &[u8]) -> Option<&[u8]> {
+    let keys = keys.strip_prefix(b" ").unwrap_or(keys);
+    memchr(b' ', keys).is_none().then_some(keys)
+}
+
+impl Session {
+    /// Answers a request that lies complete in `bytes`.
+    fn execute(&mut self, turn: &mut Turn<'_>, keyed: &Keyed<'_, Command<'_>>, bytes: &[u8]) {
+        let (key, hash) = (keyed.key, keyed.hash);
+        let block = &bytes[keyed.head_size..];
+        match keyed.request {
+            Command::Get(get) => {
+                let touch = get.exptime.map(|e| Expiry::from_wire(e, turn.now()));
+                match classic::get(turn, key, hash, get.cas, touch) {
+                    None => turn.say(reply::END),
+                    Some(pin) => self.state = State::Sending(pin, Then::End),
+                }
+            }
+            Command::Meta(line) => {
+                if let Some(pin) = meta::command(turn, &line, hash) {
+                    self.state = State::Sending(pin, Then::Command);
+                }
+            }
+            Command::Store(line) => {
+                let put = classic::put(turn, &line, hash);
+                data::store_block(turn, &put, &classic::answer(&line, &put), block);
+            }
+            Command::MetaStore { line, .. } => {
+                turn.counters().cmd_meta.add(1);
+                match line.options() {
+                    Err(error) => turn.say(error.reply()),
+                    Ok(options) => match meta::put(turn, &line, &options, hash) {
+                        Err(error) => turn.say(error.reply()),
+                        Ok((put, answer)) => data::store_block(turn, &put, &answer, block),
+                    },
+                }
+            }
+            Command::Delete { noreply, .. } => classic::delete(turn, key, hash, noreply),
+            Command::Arithmetic {
+                delta,
+                decrement,
+                noreply,
+                ..
+            } => {
+                classic::arithmetic(turn, key, hash, delta, decrement, noreply);
+            }
+            Command::Touch {
+                exptime, noreply, ..
+            } => {
+                classic::touch(turn, key, hash, exptime, noreply);
+            }
+            Command::MetaNoop
+            | Command::Flush { .. }
+            | Command::Version
+            | Command::Quit
+            | Command::Admin { .. } => {}
+        }
+    }
+
+    /// Answers a line that is not about one key, or whose data block is not there yet.
+    fn other(
+        &mut self,
+        turn: &mut Turn<'_>,
+        command: Result<Command<'_>, Refusal>,
+        line_size: usize,
+        input: &[u8],
+    ) -> Step {
+        match command {
+            Ok(Command::Get(get)) => {
+                let touch = get.exptime.map(|e| Expiry::from_wire(e, turn.now()));
+                let body = text::without_line_end(&input[..line_size]);
+                turn.begin_list();
+                self.state = State::Keys(Keys::new(get.cas, touch));
+                return Step::served(body.len() - get.keys.len());
+            }
+            Ok(Command::Store(line)) => {
+                let put = classic::put(turn, &line, turn.store().hash(line.key));
+                let answer = classic::answer(&line, &put);
+                return self.store(turn, &put, &answer, line.size, line_size, input);
+            }
+            Ok(Command::MetaStore { line, size }) => {
+                return self.meta_store(turn, &line, size, line_size, input);
+            }
+            _ => {}
+        }
+        if !turn.take_room() {
+            turn.out.truncate(turn.begun_at());
+            return Step::leave(line_size, Next::Abort);
+        }
+        match command {
+            Err(refusal) => return self.refuse(turn, refusal, line_size),
+            Ok(Command::MetaNoop) => turn.say(NOOP),
+            Ok(Command::Flush { exptime, noreply }) => classic::flush(turn, exptime, noreply),
+            Ok(Command::Version) => turn.say(reply::VERSION),
+            Ok(Command::Quit) => return Step::leave(line_size, Next::Close),
+            Ok(Command::Admin { command, noreply }) => {
+                let flow = self.admin(turn, command, noreply);
+                return Step {
+                    consumed: line_size,
+                    served: 1,
+                    flow,
+                };
+            }
+            Ok(_) => {}
+        }
+        Step::served(line_size)
+    }
+
+    fn meta_store(
+        &mut self,
+        turn: &mut Turn<'_>,
+        line: &crate::protocol::meta::Line<'_>,
+        size: u32,
+        line_size: usize,
+        input: &[u8],
+    ) -> Step {
+        let refuse = |error: ProtocolError| Refusal {
+            swallow: Some(size),
+            ..Refusal::plain(error)
+        };
+        let options = match line.options() {
+            Ok(options) => options,
+            Err(error) => return self.refuse(turn, refuse(error), line_size),
+        };
+        match meta::put(turn, line, &options, turn.store().hash(line.key)) {
+            Err(error) => self.refuse(turn, refuse(error), line_size),
+            Ok((put, answer)) => {
+                let step = self.store(turn, &put, &answer, size, line_size, input);
+                if step.consumed > 0 {
+                    turn.counters().cmd_meta.add(1);
+                }
+                step
+            }
+        }
+    }
+
+    fn refuse(&mut self, turn: &mut Turn<'_>, refusal: Refusal, line_size: usize) -> Step {
+        let Some(error) = refusal.error else {
+            return Step::leave(line_size, Next::Abort);
+        };
+        if !refusal.noreply {
+            turn.say(error.reply());
+        }
+        if let Some(size) = refusal.swallow {
+            self.state = State::Swallow(u64::from(size) + reply::CRLF.len() as u64);
+        }
+        Step::served(line_size)
+    }
+
+    /// Waits for the end of a line, within reason.
+    fn partial(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> Step {
+        if text::is_packet(input) {
+            return Step::leave(0, Next::Abort);
+        }
+        if input.len() <= LINE_SIZE_MAX {
+            return Step::wait(0, input.len() + 1);
+        }
+        match text::endless_get(input) {
+            Some((keys_at, cas)) => {
+                turn.begin_list();
+                self.state = State::Keys(Keys::new(cas, None));
+                Step::served(keys_at)
+            }
+            None => Step::leave(0, Next::Abort),
+        }
+    }
+}
