@@ -176,6 +176,20 @@ fn a_cas_of_zero_is_no_older_copy() {
 }
 
 #[test]
+fn an_append_that_may_make_its_item_does_so_whatever_cas_it_names() {
+    let store = store(&testing::config(8));
+    let join = Put {
+        mode: PutMode::Append,
+        compare: Some(5),
+        vivify: Some(Expiry::NEVER),
+        ..put(&store, b"k")
+    };
+    assert_eq!(store.put(&join, b"new", NOW).status, PutStatus::Stored);
+    assert_eq!(value(&store, b"k", NOW).unwrap(), b"new");
+    assert_eq!(store.put(&join, b"er", NOW).status, PutStatus::Exists);
+}
+
+#[test]
 fn a_number_that_is_being_sent_stays_as_it_was() {
     let store = store(&testing::config(8));
     let padded = [b"99".to_vec(), vec![b' '; 6000]].concat();

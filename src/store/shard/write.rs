@@ -46,7 +46,7 @@ pub(super) fn judge(put: &Put<'_>, old_cas: Option<u64>) -> Verdict {
         (PutMode::Add, Some(_)) => Refuse(PutStatus::NotStored),
         (PutMode::Add, None) => Store { stale: false },
         (PutMode::Append | PutMode::Prepend, None) => {
-            if put.vivify.is_some() && put.compare.is_none() {
+            if put.vivify.is_some() {
                 Store { stale: false }
             } else {
                 Refuse(PutStatus::NotStored)
