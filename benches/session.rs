@@ -257,6 +257,8 @@ impl Talk {
             address: "127.0.0.1".to_owned(),
             port: 1,
             dialect: Dialect::Auto,
+            secured: false,
+            certificate: None,
         });
         Ok(Self {
             counters: shared.registry.worker(0),

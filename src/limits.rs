@@ -47,6 +47,22 @@ pub const WRITE_STALL_MAX_S: u32 = 60;
 /// Time that a graceful stop leaves to clients that have output coming, in seconds.
 pub const DRAIN_MAX_S: u64 = 5;
 
+/// A client that has not finished its TLS handshake after so long is closed, in seconds.
+pub const HANDSHAKE_MAX_S: u32 = 10;
+
+/// Turns of handshakes before everybody else is looked after again. The arithmetic of one takes
+/// about a millisecond, longer than a hundred requests.
+pub const HANDSHAKE_COUNT_MAX: usize = 2;
+
+/// Bytes that are encrypted and not sent, for one connection.
+pub const SECURED_OUTPUT_SIZE_MAX: usize = 64 << 10;
+
+/// TLS sessions kept for clients to resume, for each way to treat client certificates.
+pub const TLS_SESSION_COUNT_MAX: usize = 4096;
+
+/// Largest file of certificates or keys, in bytes.
+pub const CERTIFICATE_FILE_SIZE_MAX: u64 = 1 << 20;
+
 /// What one partial request counts against `read_buf_mem_limit`, in bytes: the size of
 /// memcached's buffer.
 pub const READ_BUFFER_SIZE: u64 = 16 << 10;

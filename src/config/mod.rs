@@ -9,6 +9,7 @@ pub mod parse;
 pub mod render;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 pub mod value;
 
 use std::net::Ipv6Addr;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
+use self::tls::{ListenTls, TlsConfig, verify};
 use crate::store::{BalanceConfig, LruConfig, StoreConfig};
 
 /// Smallest `-I`, in bytes.
@@ -149,8 +151,8 @@ pub struct Config {
     pub auth_file: Option<PathBuf>,
     /// Whether binary clients must log in (`-S`).
     pub sasl: bool,
-    /// Whether listeners speak TLS unless they say otherwise (`-Z`).
-    pub tls: bool,
+    /// TLS (`-Z`), and with what.
+    pub tls: TlsConfig,
 
     // The process.
     /// How much is logged: 0 warnings, 1 lifecycle, 2 connections, 3 everything (`-v`).
@@ -226,7 +228,7 @@ impl Default for Config {
             debug_commands: false,
             auth_file: None,
             sasl: false,
-            tls: false,
+            tls: TlsConfig::default(),
             verbosity: 0,
             daemonize: false,
             pid_file: None,
@@ -280,9 +282,24 @@ impl Config {
     }
 
     /// The addresses to serve over UDP, each with its port; none when UDP is off. An address
-    /// that names a port serves UDP on that same port, as memcached does.
+    /// that names a port serves UDP on that same port, as memcached does, unless it asks for TLS:
+    /// there is none for datagrams.
     pub fn udp_listen(&self) -> Vec<Listen> {
-        self.with_port(self.udp_port)
+        let mut all = self.with_port(self.udp_port);
+        all.retain(|listen| matches!(listen.tls, None | Some(ListenTls::Off)));
+        all
+    }
+
+    /// The client certificates that an address asks for, as [`verify`] numbers them; none when
+    /// it is plain.
+    pub fn tls_of(&self, listen: &Listen) -> Option<u8> {
+        match listen.tls {
+            _ if !self.tls.enabled => None,
+            Some(ListenTls::Off) => None,
+            Some(ListenTls::Basic) => Some(verify::NONE),
+            Some(ListenTls::Mutual) => Some(verify::REQUIRE),
+            None => Some(self.tls.verify_mode),
+        }
     }
 
     fn with_port(&self, port: i32) -> Vec<Listen> {
@@ -318,6 +335,8 @@ pub struct Listen {
     pub port: Option<u16>,
     /// What is spoken there, if it says.
     pub protocol: Option<BindingProtocol>,
+    /// Whether TLS is spoken there, if it says.
+    pub tls: Option<ListenTls>,
     /// Free text that marks its connections, if it says.
     pub tag: Option<String>,
 }
@@ -334,6 +353,9 @@ impl Listen {
 
 impl std::fmt::Display for Listen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(tls) = self.tls {
+            f.write_str(tls.prefix())?;
+        }
         if let Some(protocol) = self.protocol {
             write!(f, "proto[{}]:", protocol.name())?;
         }

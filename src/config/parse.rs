@@ -11,8 +11,9 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::flags::{self, Kind, REFUSED, Setting, Support, WORDS};
+use super::tls::{ListenTls, verify};
 use super::value::{Wrong, closest};
-use super::{Config, render};
+use super::{Config, Listen, render};
 
 /// Words in the file that other programs read; larderd passes over them without a warning.
 const FOREIGN_DIRECTIVES: &[&str] = &["logfile", "maxcon", "verbosity", "syslog"];
@@ -530,12 +531,15 @@ impl Loader {
             config.slab_chunk_max = 1 << config.item_size_max.trailing_zeros().max(10);
         }
         check(config).map_err(Error)?;
+        check_tls(config).map_err(Error)?;
         let config = &self.loaded.config;
         if config.tcp_port == 0 && config.udp_port == 0 && config.unix_socket.is_none() {
             let warning = "-p 0: nothing is left to serve; name a TCP port, a UDP port (-U) or a \
                            unix socket (-s)";
             self.loaded.warnings.push(warning.to_owned());
         }
+        self.loaded.warnings.extend(tls_warnings(config));
+        let config = &self.loaded.config;
         if config.workers > 64 {
             let warning = format!(
                 "-t {}: more threads than cores make larderd slower, not faster",
@@ -588,6 +592,65 @@ fn check(config: &Config) -> Result<(), String> {
         return Err("-o temporary_ttl: needs lru_maintainer, which is off".to_owned());
     }
     Ok(())
+}
+
+/// What contradicts itself about TLS.
+fn check_tls(config: &Config) -> Result<(), String> {
+    let tls = &config.tls;
+    if !tls.enabled {
+        let secured =
+            |listen: &&Listen| matches!(listen.tls, Some(ListenTls::Basic | ListenTls::Mutual));
+        return match config.listen.iter().find(secured) {
+            Some(listen) => Err(format!("-l {listen}: asks for TLS, which needs -Z")),
+            None => Ok(()),
+        };
+    }
+    if tls.chain_cert.is_none() {
+        return Err("-Z: TLS needs a certificate, -o ssl_chain_cert=FILE".to_owned());
+    }
+    if config.tcp_port == 0 {
+        return Err("-Z: TLS needs a TCP port, and there is none; name one with -p".to_owned());
+    }
+    if tls.verify_mode != verify::NONE && tls.ca_cert.is_none() {
+        return Err(format!(
+            "-o ssl_verify_mode={}: client certificates cannot be judged without the authorities \
+             that sign them, -o ssl_ca_cert=FILE",
+            tls.verify_mode
+        ));
+    }
+    Ok(())
+}
+
+/// What the operator should hear about TLS, though it stops nothing.
+fn tls_warnings(config: &Config) -> Vec<String> {
+    let tls = &config.tls;
+    let mut warnings = Vec::new();
+    if tls.min_version_raised {
+        let warning = "-o ssl_min_version: larderd speaks nothing below TLS 1.2, clients that do \
+                       are refused";
+        warnings.push(warning.to_owned());
+    }
+    if !tls.enabled {
+        if tls.chain_cert.is_some() || tls.key.is_some() || tls.verify_mode != verify::NONE {
+            let warning = "-o ssl_*: nothing is encrypted; TLS is turned on by -Z";
+            warnings.push(warning.to_owned());
+        }
+        return warnings;
+    }
+    if config.udp_port != 0 {
+        warnings.push("-U: datagrams are not encrypted; TLS is for TCP only".to_owned());
+    }
+    let mutual = config
+        .listen
+        .iter()
+        .find(|listen| listen.tls == Some(ListenTls::Mutual));
+    if let (Some(listen), None) = (mutual, &tls.ca_cert) {
+        warnings.push(format!(
+            "-l {listen}: refuses every client, since no certificate is good without \
+             -o ssl_ca_cert=FILE"
+        ));
+    }
+    warnings
 }
 
 /// The places and values of an option that takes values.

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::tls::ListenTls;
 use super::{BindingProtocol, HashAlgorithm, Listen};
 
 /// Why a value was refused.
@@ -139,12 +140,12 @@ fn listen_one(text: &str) -> Result<Listen> {
     let mut listen = Listen::default();
     let mut rest = text;
     loop {
-        if let Some(after) = rest.strip_prefix("notls:") {
+        let tls = ListenTls::ALL
+            .into_iter()
+            .find_map(|tls| Some((tls, rest.strip_prefix(tls.prefix())?)));
+        if let Some((tls, after)) = tls {
+            listen.tls = Some(tls);
             rest = after;
-        } else if rest.starts_with("btls:") || rest.starts_with("mtls:") {
-            return Err(Wrong::Refused(
-                "This version speaks no TLS, so no address can have it.".to_owned(),
-            ));
         } else if let Some((name, after)) = bracketed(rest, "proto") {
             listen.protocol = Some(protocol(name)?);
             rest = after;
@@ -261,7 +262,15 @@ mod tests {
         assert_eq!(full.protocol, Some(BindingProtocol::Ascii));
         assert_eq!(full.tag.as_deref(), Some("tools"));
         assert_eq!(full.to_string(), "proto[ascii]:tag[tools]:127.0.0.1:11212");
-        assert!(matches!(listen_one("mtls:host"), Err(Wrong::Refused(_))));
+        for (text, tls) in [
+            ("notls:host:5", ListenTls::Off),
+            ("btls:host:5", ListenTls::Basic),
+            ("mtls:host:5", ListenTls::Mutual),
+        ] {
+            let listen = listen_one(text).unwrap();
+            assert_eq!((listen.tls, listen.port), (Some(tls), Some(5)));
+            assert_eq!(listen.to_string(), text);
+        }
         assert!(listen_one("proto[proxy]:host").is_err());
     }
 

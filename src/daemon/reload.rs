@@ -53,6 +53,11 @@ impl Reload {
             .map(|(n, _)| *n)
             .collect();
         self.take_over(&loaded.config);
+        if self.config.tls.enabled {
+            // Whatever comes of it stands in the log.
+            let now = self.shared.clock.now();
+            let _ = self.shared.host.refresh_certificates(now);
+        }
         self.config = loaded.config;
         log::info!("settings reloaded  changed={}", taken.join(","));
     }

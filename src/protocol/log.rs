@@ -160,6 +160,15 @@ pub fn connection(
     out.push(b'\n');
 }
 
+/// Appends the rest of a `conntlserr` line: why TLS failed for a client.
+pub fn tls_error(out: &mut Vec<u8>, cause: &str, id: u64) {
+    field(out, "fd", id);
+    out.extend_from_slice(b" msg=");
+    let printable = |byte: u8| if byte < b' ' { b'?' } else { byte };
+    out.extend(cause.bytes().map(printable));
+    out.push(b'\n');
+}
+
 /// Appends the rest of a line about a sweep: begun, or ended with items checked and freed.
 pub fn crawl(out: &mut Vec<u8>, class: u8, ended: Option<(u64, u64)>) {
     field(out, "crawler", u64::from(class));

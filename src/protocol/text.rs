@@ -531,6 +531,15 @@ pub mod reply {
     /// The answer to `version`.
     pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
 
+    /// Appends why certificates were not read again.
+    pub fn not_refreshed(out: &mut Vec<u8>, reason: &str) {
+        out.extend_from_slice(b"SERVER_ERROR certificates not refreshed: ");
+        // A path may hold anything; the line must stay one.
+        let printable = |byte: u8| if byte < b' ' { b'?' } else { byte };
+        out.extend(reason.bytes().map(printable));
+        out.extend_from_slice(CRLF);
+    }
+
     /// Appends the line before a value.
     pub fn value(out: &mut Vec<u8>, key: &[u8], flags: u32, size: u32, cas: Option<u64>) {
         out.extend_from_slice(b"VALUE ");

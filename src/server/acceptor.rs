@@ -242,6 +242,7 @@ impl Acceptor {
         let place = Arc::clone(&entrance.place);
         let info = Arc::new(Info::client(descriptor, peer, local, place, now_s));
         let dialect = entrance.listener.dialect;
+        let tls = entrance.listener.tls;
         let worker = self.least_loaded();
         let mailbox = &self.workers[worker];
         self.gate.admit();
@@ -251,6 +252,7 @@ impl Acceptor {
             socket,
             info,
             dialect,
+            tls,
         };
         // A worker that has ended takes no letters: the server stops, and the connection with it.
         if !mailbox.post(Letter::Adopt(newcomer)) {

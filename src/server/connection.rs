@@ -4,18 +4,15 @@
 //! are bounded by what a worker reads or a session gathers in one go. An idle one is this struct,
 //! its [`Info`] and its session.
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
-
 use super::census::Info;
-use crate::session::{CloseReason, Session};
+use super::stream::{Received, Sent, Stream};
+use crate::session::{CloseReason, Dialect, Session};
 
 /// One client's socket, and what it holds between turns.
 pub(super) struct Connection {
-    pub(super) socket: OwnedFd,
+    pub(super) stream: Stream,
     pub(super) session: Session,
     pub(super) info: Arc<Info>,
 
@@ -40,6 +37,12 @@ pub(super) struct Connection {
 
     /// The system may have more for us to read.
     pub(super) readable: bool,
+    /// What its listener speaks.
+    pub(super) dialect: Dialect,
+    /// Its session knows of the handshake.
+    pub(super) welcomed: bool,
+    /// Something has been received.
+    pub(super) greeted: bool,
     /// The client has shut down its side: after the next empty read there is nothing more.
     pub(super) ended: bool,
     /// The poll tells when the socket takes output again.
@@ -54,30 +57,6 @@ pub(super) struct Connection {
     pub(super) closing: Option<CloseReason>,
 }
 
-/// What became of an attempt to send.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Sent {
-    /// All of it.
-    All,
-    /// The client does not take more at present; the rest is kept.
-    Part,
-    /// The connection is broken.
-    Broken,
-}
-
-/// What became of an attempt to receive.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Received {
-    /// This many bytes.
-    Bytes(usize),
-    /// Nothing for now.
-    Nothing,
-    /// The client has shut down its side.
-    End,
-    /// The connection is broken.
-    Broken,
-}
-
 /// How the gauges change when a connection takes or frees buffers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Change {
@@ -89,9 +68,9 @@ pub(super) struct Change {
 
 impl Connection {
     /// A connection that nothing has been heard from.
-    pub(super) fn new(socket: OwnedFd, session: Session, info: Arc<Info>, now_s: u32) -> Self {
+    pub(super) fn new(stream: Stream, session: Session, info: Arc<Info>, now_s: u32) -> Self {
         Self {
-            socket,
+            stream,
             session,
             info,
             input: Vec::new(),
@@ -105,6 +84,9 @@ impl Connection {
             counted_buffers: 0,
             state: "",
             readable: false,
+            dialect: Dialect::Auto,
+            welcomed: false,
+            greeted: false,
             ended: false,
             awaits_write: false,
             queued: false,
@@ -116,7 +98,7 @@ impl Connection {
 
     /// The descriptor.
     pub(super) fn descriptor(&self) -> i32 {
-        self.socket.as_raw_fd()
+        self.stream.descriptor()
     }
 
     /// Bytes received and not yet done with.
@@ -126,7 +108,7 @@ impl Connection {
 
     /// Whether replies wait for the client to take them.
     pub(super) fn is_blocked(&self) -> bool {
-        self.output_start < self.output.len()
+        self.output_start < self.output.len() || self.stream.is_blocked()
     }
 
     /// Takes the input out, to be put back by [`Self::keep_input`] in part or not at all.
@@ -165,17 +147,16 @@ impl Connection {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Receives once.
-    pub(super) fn receive(&self, room: &mut [u8]) -> Received {
-        loop {
-            return match rustix::net::recv(&self.socket, &mut *room, RecvFlags::empty()) {
-                Ok((_, 0)) => Received::End,
-                Ok((_, count)) => Received::Bytes(count),
-                Err(Errno::AGAIN) => Received::Nothing,
-                Err(Errno::INTR) => continue,
-                Err(_) => Received::Broken,
-            };
-        }
+    /// Receives once, and notes whether there may be more to receive.
+    pub(super) fn receive(&mut self, room: &mut [u8]) -> Received {
+        let received = self.stream.receive(room);
+        self.readable = match received {
+            // An end that has been told already would not be told again.
+            Received::Bytes { more, .. } => more || self.ended,
+            Received::Progress => true,
+            Received::Nothing | Received::End | Received::Broken => false,
+        };
+        received
     }
 
     /// Sends `bytes` behind what waits already, and keeps what the client does not take. Returns
@@ -185,7 +166,8 @@ impl Connection {
             self.output.extend_from_slice(bytes);
             return (Sent::Part, 0);
         }
-        let (result, count) = send_once(&self.socket, bytes);
+        let sending = self.stream.send(bytes);
+        let (result, count) = (sending.result, sending.count);
         if result == Sent::Part {
             self.output = bytes[count..].to_vec();
             self.output_start = 0;
@@ -196,9 +178,10 @@ impl Connection {
 
     /// Sends what waits.
     pub(super) fn send_waiting(&mut self, now_s: u32) -> (Sent, usize) {
-        let (result, count) = send_once(&self.socket, &self.output[self.output_start..]);
-        if count > 0 {
-            self.output_start += count;
+        let sending = self.stream.send(&self.output[self.output_start..]);
+        let (result, count) = (sending.result, sending.count);
+        self.output_start += count;
+        if sending.moved {
             self.progress_s = now_s;
         }
         if result == Sent::All {
@@ -263,19 +246,6 @@ impl Connection {
             self.active_s = now_s;
             self.info.set_active(now_s);
         }
-    }
-}
-
-/// Sends once. A short count is not tried again: asking the poll for room tells for sure.
-fn send_once(socket: &OwnedFd, bytes: &[u8]) -> (Sent, usize) {
-    loop {
-        return match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL) {
-            Ok(count) if count == bytes.len() => (Sent::All, count),
-            Ok(count) => (Sent::Part, count),
-            Err(Errno::AGAIN) => (Sent::Part, 0),
-            Err(Errno::INTR) => continue,
-            Err(_) => (Sent::Broken, 0),
-        };
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+pub use super::tls::TlsError;
+
 /// Why a server could not start. The text names the option and what to do.
 #[derive(Debug)]
 pub enum StartError {
@@ -46,6 +48,8 @@ pub enum StartError {
         /// Those among the needed that are not for clients.
         spare: u64,
     },
+    /// A certificate or key cannot be used.
+    Tls(TlsError),
     /// The memory of `-m` cannot be had.
     Memory(io::Error),
     /// The system refused a thread or a poll.
@@ -102,6 +106,7 @@ impl fmt::Display for StartError {
                  (ulimit -n, LimitNOFILE) or give -c {} or less",
                 allowed.saturating_sub(*spare)
             ),
+            Self::Tls(error) => write!(f, "{error}"),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
@@ -117,6 +122,7 @@ impl std::error::Error for StartError {
             | Self::PortFile { source, .. }
             | Self::Memory(source)
             | Self::System(source) => Some(source),
+            Self::Tls(error) => Some(error),
             Self::Descriptors { .. } => None,
         }
     }

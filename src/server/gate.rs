@@ -1,6 +1,6 @@
 //! How many connections may be open, and what became of the others.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use mio::Waker;
@@ -17,7 +17,12 @@ pub(super) struct Gate {
     pauses: AtomicU64,
     paused_us: AtomicU64,
     paused_since: Mutex<Option<Instant>>,
+    /// When the operator was last told about a client, in seconds of uptime; zero is never.
+    hinted_s: AtomicU32,
 }
+
+/// Least time between two hints about clients, in seconds.
+const HINT_PAUSE_S: u32 = 60;
 
 impl Gate {
     /// A gate for this many connections; `waker` wakes the acceptor.
@@ -31,6 +36,7 @@ impl Gate {
             pauses: AtomicU64::new(0),
             paused_us: AtomicU64::new(0),
             paused_since: Mutex::new(None),
+            hinted_s: AtomicU32::new(0),
         }
     }
 
@@ -58,6 +64,17 @@ impl Gate {
         if let Err(error) = self.waker.wake() {
             log::error!("cannot wake the acceptor: {error}");
         }
+    }
+
+    /// Whether to tell the operator about a client that was set up wrongly: once a minute, since
+    /// clients could fill the log.
+    pub(super) fn may_hint(&self, now_s: u32) -> bool {
+        let last_s = self.hinted_s.load(Ordering::Relaxed);
+        let quiet = last_s == 0 || now_s.saturating_sub(last_s) >= HINT_PAUSE_S;
+        if quiet {
+            self.hinted_s.store(now_s.max(1), Ordering::Relaxed);
+        }
+        quiet
     }
 
     /// Counts a client turned away.

@@ -6,6 +6,7 @@ use super::Control;
 use super::census::Census;
 use super::gate::Gate;
 use super::mailbox::Mailbox;
+use super::tls::Tls;
 use crate::config::log_level;
 use crate::session::{Facts, Host};
 use crate::stats::Counters;
@@ -21,6 +22,7 @@ pub(super) struct ServerHost {
     pub(super) census: Arc<Census>,
     pub(super) workers: Vec<Arc<Mailbox>>,
     pub(super) counters: Vec<Arc<Counters>>,
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 impl Host for ServerHost {
@@ -35,6 +37,13 @@ impl Host for ServerHost {
     fn connections(&self, now: Now, see: &mut dyn FnMut(&str, &str)) {
         let current: Vec<i32> = self.workers.iter().map(|worker| worker.current()).collect();
         self.census.show(now.uptime_s, &current, see);
+    }
+
+    fn refresh_certificates(&self, now: Now) -> Result<(), String> {
+        match &self.tls {
+            Some(tls) => tls.refresh(now.uptime_s).map_err(|error| error.to_string()),
+            None => Err("TLS is not enabled".to_owned()),
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -55,6 +64,7 @@ impl Host for ServerHost {
             reserved_fds: self.workers.len() as u64 * DESCRIPTORS_PER_WORKER,
             curr_connections: self.gate.open() as u64,
             total_connections,
+            tls: self.tls.as_ref().map(|tls| tls.facts()),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Listener {
     pub(super) place: Place,
     /// What is spoken there.
     pub(super) dialect: Dialect,
+    /// How client certificates are treated there, when TLS is spoken.
+    pub(super) tls: Option<u8>,
 }
 
 /// One socket for datagrams.
@@ -60,8 +62,9 @@ impl Sockets {
             &config.tcp_listen(),
             explicit,
             "-l, -p",
-            |address, dialect| {
-                let listener = bind_tcp(address, config.backlog, dialect)?;
+            |address, dialect, listen| {
+                let tls = config.tls_of(listen);
+                let listener = bind_tcp(address, config.backlog, dialect, tls)?;
                 let Place::Tcp(bound) = listener.place else {
                     return Ok(address);
                 };
@@ -73,7 +76,7 @@ impl Sockets {
             &config.udp_listen(),
             explicit,
             "-l, -U",
-            |address, dialect| {
+            |address, dialect, _| {
                 let socket = bind_udp(address, dialect)?;
                 let bound = socket.address;
                 datagrams.push(socket);
@@ -145,7 +148,7 @@ fn bind_each(
     all: &[Listen],
     explicit: bool,
     option: &'static str,
-    mut bind: impl FnMut(SocketAddr, Dialect) -> io::Result<SocketAddr>,
+    mut bind: impl FnMut(SocketAddr, Dialect, &Listen) -> io::Result<SocketAddr>,
 ) -> Result<(), StartError> {
     // The port that the first ephemeral one became. The others try it too: one number to tell.
     let mut chosen = None;
@@ -167,9 +170,9 @@ fn bind_each(
             let result = match chosen {
                 Some(port) if address.port() == 0 => {
                     let wanted = SocketAddr::new(address.ip(), port);
-                    bind(wanted, dialect).or_else(|_| bind(address, dialect))
+                    bind(wanted, dialect, listen).or_else(|_| bind(address, dialect, listen))
                 }
-                _ => bind(address, dialect),
+                _ => bind(address, dialect, listen),
             };
             match result {
                 Ok(bound) => {
@@ -230,7 +233,12 @@ fn resolve(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
     Ok(addresses)
 }
 
-fn bind_tcp(address: SocketAddr, backlog: u32, dialect: Dialect) -> io::Result<Listener> {
+fn bind_tcp(
+    address: SocketAddr,
+    backlog: u32,
+    dialect: Dialect,
+    tls: Option<u8>,
+) -> io::Result<Listener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking().cloexec(),
@@ -250,6 +258,7 @@ fn bind_tcp(address: SocketAddr, backlog: u32, dialect: Dialect) -> io::Result<L
         socket: socket.into(),
         place: Place::Tcp(bound),
         dialect,
+        tls,
     })
 }
 
@@ -301,6 +310,7 @@ fn bind_unix(path: &Path, config: &Config) -> Result<(Listener, SocketFile), Sta
         socket: socket.into(),
         place: Place::Unix(path.to_owned()),
         dialect,
+        tls: None,
     };
     Ok((listener, file))
 }

@@ -24,6 +24,8 @@ pub(super) struct Newcomer {
     pub(super) info: Arc<Info>,
     /// What its listener speaks.
     pub(super) dialect: Dialect,
+    /// How its listener treats client certificates, when it speaks TLS.
+    pub(super) tls: Option<u8>,
 }
 
 /// What a worker may be told.

@@ -18,6 +18,8 @@ mod gate;
 mod host;
 mod listener;
 mod mailbox;
+mod stream;
+mod tls;
 mod udp;
 mod upkeep;
 mod worker;
@@ -33,7 +35,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit};
 
-pub use error::StartError;
+pub use error::{StartError, TlsError};
 
 use acceptor::Acceptor;
 use census::{Census, Info, Place};
@@ -41,6 +43,7 @@ use gate::Gate;
 use host::ServerHost;
 use listener::{DatagramSocket, SocketFile, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
+use tls::Tls;
 use udp::Datagrams;
 use worker::{Desk, Worker};
 
@@ -50,7 +53,7 @@ use crate::session::watch::Hub;
 use crate::session::{Live, Shared};
 use crate::stats::Registry;
 use crate::store::Store;
-use crate::time::Clock;
+use crate::time::{Clock, FIRST_UPTIME_S};
 
 /// Somebody wants the server to stop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,6 +84,7 @@ impl Control {
 pub struct Bound {
     config: Config,
     sockets: Sockets,
+    tls: Option<Arc<Tls>>,
 }
 
 /// A running server. Dropping it stops it at once.
@@ -98,6 +102,7 @@ pub struct Server {
     acceptor: Option<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
+    tls: Option<Arc<Tls>>,
     unix_file: Option<SocketFile>,
 }
 
@@ -118,14 +123,21 @@ impl Server {
         Self::bind(config)?.start()
     }
 
-    /// Binds every listener and writes the port file.
+    /// Reads the certificates, binds every listener and writes the port file.
     ///
     /// # Errors
     ///
-    /// When an address cannot be had, or the port file not written.
+    /// When a certificate or key cannot be used, an address cannot be had, or the port file not
+    /// written.
     pub fn bind(config: Config) -> Result<Bound, StartError> {
+        // Before the sockets, and before privileges are given up: the key may be root's.
+        let tls = Tls::load(&config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
         let sockets = Sockets::bind(&config)?;
-        Ok(Bound { config, sockets })
+        Ok(Bound {
+            config,
+            sockets,
+            tls: tls.map(Arc::new),
+        })
     }
 
     /// Addresses that TCP clients may connect to, in the order of the settings.
@@ -206,7 +218,11 @@ impl Bound {
     ///
     /// When memory, descriptors or threads cannot be had.
     pub fn start(self) -> Result<Server, StartError> {
-        let Self { config, sockets } = self;
+        let Self {
+            config,
+            sockets,
+            tls,
+        } = self;
         let tcp_addresses = sockets.tcp_addresses();
         let udp_addresses = sockets.udp_addresses();
         let Sockets {
@@ -235,6 +251,7 @@ impl Bound {
             census: Arc::clone(&census),
             workers: mailboxes.clone(),
             counters: registry.workers().to_vec(),
+            tls: tls.clone(),
         };
         for listener in &listeners {
             let place = listener.place.clone();
@@ -265,6 +282,7 @@ impl Bound {
             acceptor: None,
             workers: Vec::new(),
             upkeep: None,
+            tls,
             unix_file,
         };
         server.start_threads(accept_poll, listeners, &census, seats)?;
@@ -289,6 +307,7 @@ impl Server {
                 gate: Arc::clone(&self.gate),
                 census: Arc::clone(census),
                 control: self.control.clone(),
+                tls: self.tls.clone(),
             };
             let worker = Worker::new(desk, seat.poll, seat.letters, seat.datagrams)
                 .map_err(StartError::System)?;

@@ -31,6 +31,8 @@ impl Datagrams {
             address: String::new(),
             port: 0,
             dialect,
+            secured: false,
+            certificate: None,
         });
         Self {
             socket,

@@ -19,14 +19,16 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::Control;
-use super::census::Census;
-use super::connection::{Connection, Received, Sent};
+use super::census::{Census, Info};
+use super::connection::Connection;
 use super::gate::Gate;
 use super::mailbox::{Letter, Letters, Mailbox, Newcomer, ip_and_port};
+use super::stream::{Received, Sent, Stream};
+use super::tls::{Tls, Trouble};
 use super::udp::Datagrams;
 use crate::limits::{
-    FLUSH_COUNT_MAX, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE, SCRATCH_SIZE, SHARE_COUNT_MAX,
-    WRITE_STALL_MAX_S,
+    FLUSH_COUNT_MAX, HANDSHAKE_COUNT_MAX, HANDSHAKE_MAX_S, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE,
+    SCRATCH_SIZE, SHARE_COUNT_MAX, WRITE_STALL_MAX_S,
 };
 use crate::session::{CloseReason, Context, Next, Peer, Session, Shared};
 use crate::stats::Counters;
@@ -44,6 +46,10 @@ const EVENT_COUNT: usize = 1024;
 /// Least number of connections with work left that have a turn in one pass.
 const LEFTOVER_COUNT_MIN: usize = 16;
 
+/// What every client that begins TLS sends first: a handshake record, and the version's first
+/// half.
+const CLIENT_HELLO: &[u8] = &[22, 3];
+
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
 
@@ -57,6 +63,7 @@ pub(super) struct Desk {
     pub(super) gate: Arc<Gate>,
     pub(super) census: Arc<Census>,
     pub(super) control: Control,
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 impl Desk {
@@ -66,6 +73,54 @@ impl Desk {
             counters: &self.counters,
             now,
             worker: self.index,
+        }
+    }
+
+    /// Begins the conversation of a client whose handshake is done. Nothing of it has been heard
+    /// yet, so that the session knows from its first byte whom it talks to.
+    fn welcome(&self, connection: &mut Connection) {
+        // After the first, only one that is about nothing gets here.
+        let is_new = connection.stream.handshake_since_s().is_none() && !connection.welcomed;
+        if !is_new {
+            return;
+        }
+        connection.welcomed = true;
+        if connection.stream.is_new_session() {
+            self.counters.ssl_new_sessions.add(1);
+        }
+        if let Some(certificate) = connection.stream.certificate() {
+            let mut peer = peer_of(&connection.info, connection.dialect);
+            peer.secured = true;
+            peer.certificate = Some(certificate);
+            connection.session = Session::new(&peer);
+        }
+    }
+
+    /// Counts and tells why TLS failed on a connection.
+    fn tell(&self, context: &Context<'_>, info: &Info, trouble: &Trouble) {
+        let counter = if trouble.in_handshake {
+            &self.counters.ssl_handshake_errors
+        } else {
+            &self.counters.ssl_proto_errors
+        };
+        counter.add(1);
+        let peer = peer_of(info, crate::session::Dialect::Auto);
+        context.shared.hub.tls_failed(context, &peer, &trouble.text);
+        log::debug!("connection {}: TLS: {}", info.descriptor, trouble.text);
+        if trouble.is_plain {
+            self.hint(
+                context.now,
+                "a client does not speak TLS on a TLS port",
+                info,
+            );
+        }
+    }
+
+    /// Tells the operator of a client that was set up wrongly, now and then.
+    fn hint(&self, now: Now, hint: &str, info: &Info) {
+        if self.gate.may_hint(now.uptime_s) {
+            let (address, _) = ip_and_port(info.peer);
+            log::warn!("{hint}  client={address}");
         }
     }
 }
@@ -83,6 +138,9 @@ pub(super) struct Worker {
     /// Who had a turn and has work left. As many of them have another turn as there are fresh
     /// ones, and a few at least: heavy work neither delays a light request nor starves by it.
     leftover: VecDeque<usize>,
+    /// Who has been heard from and has not finished a handshake. A few of them have a turn in a
+    /// pass: a storm of newcomers delays newcomers only.
+    strangers: VecDeque<usize>,
     watchers: Vec<usize>,
     datagrams: Vec<Datagrams>,
     /// Connections with a partial request, and how many there may be; zero is no bound.
@@ -90,6 +148,8 @@ pub(super) struct Worker {
     partial_max: u64,
     /// Connections that wait for their client to take output.
     stalled: usize,
+    /// Connections that have not finished a handshake.
+    handshaking: usize,
 
     idle_timeout_s: u32,
     swept_s: u32,
@@ -108,6 +168,17 @@ enum Verdict {
     Again,
     /// Close it.
     Close(CloseReason),
+}
+
+/// Why a connection's time is up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Due {
+    /// It has not finished its handshake.
+    Handshake,
+    /// It takes none of its output.
+    Stalled,
+    /// It says nothing.
+    Idle,
 }
 
 impl Worker {
@@ -145,11 +216,13 @@ impl Worker {
             connections: Slab::new(),
             fresh: VecDeque::new(),
             leftover: VecDeque::new(),
+            strangers: VecDeque::new(),
             watchers: Vec::new(),
             datagrams,
             partial: 0,
             partial_max,
             stalled: 0,
+            handshaking: 0,
             stopping: None,
             scratch: vec![0; SCRATCH_SIZE].into_boxed_slice(),
             output: Vec::with_capacity(SCRATCH_SIZE),
@@ -182,14 +255,16 @@ impl Worker {
 
     /// How long the poll may wait.
     fn patience(&self) -> Option<Duration> {
-        if !self.leftover.is_empty() || self.datagrams.iter().any(Datagrams::is_ready) {
+        let waiting = !self.leftover.is_empty() || !self.strangers.is_empty();
+        if waiting || self.datagrams.iter().any(Datagrams::is_ready) {
             return Some(Duration::ZERO);
         }
         if self.stopping.is_some() {
             return Some(Duration::from_millis(20));
         }
-        let watches_time =
-            self.stalled > 0 || (self.idle_timeout_s > 0 && !self.connections.is_empty());
+        let watches_time = self.stalled > 0
+            || self.handshaking > 0
+            || (self.idle_timeout_s > 0 && !self.connections.is_empty());
         watches_time.then_some(Duration::from_secs(1))
     }
 
@@ -208,7 +283,12 @@ impl Worker {
                     if event.is_read_closed() || event.is_error() {
                         connection.ended = true;
                     }
-                    enqueue(&mut self.fresh, connection, key);
+                    let queue = if connection.stream.handshake_since_s().is_some() {
+                        &mut self.strangers
+                    } else {
+                        &mut self.fresh
+                    };
+                    enqueue(queue, connection, key);
                 }
             }
         }
@@ -234,10 +314,31 @@ impl Worker {
             socket,
             info,
             dialect,
+            tls,
         } = newcomer;
-        let peer = peer_of(&info, dialect);
+        let now_s = self.now.uptime_s;
+        let stream = match (tls, &self.desk.tls) {
+            (Some(mode), Some(tls)) => match tls.begin(mode, now_s) {
+                Ok(secured) => Stream::secured(socket, secured),
+                Err(error) => {
+                    log::error!("cannot begin TLS: {error}");
+                    drop(socket);
+                    return self.turn_out(&info);
+                }
+            },
+            // Nothing that asked for TLS is ever served without.
+            (Some(_), None) => {
+                drop(socket);
+                return self.turn_out(&info);
+            }
+            (None, _) => Stream::plain(socket),
+        };
+        self.handshaking += usize::from(stream.is_secured());
+        let mut peer = peer_of(&info, dialect);
+        peer.secured = stream.is_secured();
         let session = Session::new(&peer);
-        let connection = Connection::new(socket, session, info, self.now.uptime_s);
+        let mut connection = Connection::new(stream, session, info, now_s);
+        connection.dialect = dialect;
         let descriptor = connection.descriptor();
         let key = self.connections.insert(connection);
         let counters = &self.desk.counters;
@@ -255,6 +356,13 @@ impl Worker {
         }
     }
 
+    /// Closes a connection that has not been taken in.
+    fn turn_out(&self, info: &Info) {
+        self.desk.census.leave(info.descriptor);
+        self.desk.mailbox.load_down();
+        self.desk.gate.release();
+    }
+
     /// Gives turns. Who gets work left meanwhile waits for the next pass, after the poll has been
     /// asked for news.
     fn serve_ready(&mut self) {
@@ -267,6 +375,11 @@ impl Worker {
         }
         for _ in 0..again {
             if let Some(key) = self.leftover.pop_front() {
+                self.turn(key);
+            }
+        }
+        for _ in 0..HANDSHAKE_COUNT_MAX {
+            if let Some(key) = self.strangers.pop_front() {
                 self.turn(key);
             }
         }
@@ -284,9 +397,11 @@ impl Worker {
         connection.queued = false;
         self.desk.mailbox.set_current(connection.descriptor());
         let held = connection.holds_input();
+        let was_stranger = connection.stream.handshake_since_s().is_some();
         let context = self.desk.context(self.now);
         let mut turn = Turn {
             context: &context,
+            worker: &self.desk,
             alone: self.fresh.is_empty() && self.leftover.is_empty(),
             scratch: &mut self.scratch,
             output: &mut self.output,
@@ -313,11 +428,20 @@ impl Worker {
             verdict = self.await_write(key).unwrap_or(verdict);
         }
         let connection = &mut self.connections[key];
+        let is_stranger = connection.stream.handshake_since_s().is_some();
+        if was_stranger && !is_stranger {
+            self.handshaking -= 1;
+        }
+        let queue = if is_stranger {
+            &mut self.strangers
+        } else {
+            &mut self.leftover
+        };
         match verdict {
             Verdict::Close(reason) => return self.close(key, reason),
-            Verdict::Again => enqueue(&mut self.leftover, connection, key),
+            Verdict::Again => enqueue(queue, connection, key),
             Verdict::Wait if connection.readable && !connection.is_blocked() => {
-                enqueue(&mut self.leftover, connection, key);
+                enqueue(queue, connection, key);
             }
             Verdict::Wait => {}
         }
@@ -354,33 +478,38 @@ impl Worker {
             return;
         }
         self.swept_s = now_s;
-        if self.stalled == 0 && self.idle_timeout_s == 0 {
+        if self.stalled == 0 && self.idle_timeout_s == 0 && self.handshaking == 0 {
             return;
         }
         let idle_timeout_s = self.idle_timeout_s;
-        let due: Vec<(usize, bool)> = self
+        let due: Vec<(usize, Due)> = self
             .connections
             .iter()
             .filter_map(|(key, connection)| {
+                if let Some(since_s) = connection.stream.handshake_since_s() {
+                    let late = now_s.saturating_sub(since_s) >= HANDSHAKE_MAX_S;
+                    return late.then_some((key, Due::Handshake));
+                }
                 if connection.is_blocked() {
                     let stalled_s = now_s.saturating_sub(connection.progress_s);
-                    return (stalled_s >= WRITE_STALL_MAX_S).then_some((key, true));
+                    return (stalled_s >= WRITE_STALL_MAX_S).then_some((key, Due::Stalled));
                 }
                 let idles = idle_timeout_s != 0
                     && connection.info.peer.is_some()
                     && !connection.watching
                     && now_s.saturating_sub(connection.active_s) > idle_timeout_s;
-                idles.then_some((key, false))
+                idles.then_some((key, Due::Idle))
             })
             .collect();
-        for (key, stalled) in due {
-            if stalled {
-                self.desk.counters.slow_client_closed.add(1);
-                self.close(key, CloseReason::Error);
-            } else {
-                self.desk.counters.idle_kicks.add(1);
-                self.close(key, CloseReason::IdleTimeout);
-            }
+        let counters = Arc::clone(&self.desk.counters);
+        for (key, due) in due {
+            let (counter, reason) = match due {
+                Due::Handshake => (&counters.ssl_handshake_errors, CloseReason::Error),
+                Due::Stalled => (&counters.slow_client_closed, CloseReason::Error),
+                Due::Idle => (&counters.idle_kicks, CloseReason::IdleTimeout),
+            };
+            counter.add(1);
+            self.close(key, reason);
         }
     }
 
@@ -430,18 +559,20 @@ impl Worker {
             self.watchers.retain(|&watcher| watcher != key);
             self.desk.mailbox.set_watchers(self.watchers.len());
         }
+        if connection.stream.handshake_since_s().is_some() {
+            self.handshaking -= 1;
+        }
         let context = self.desk.context(self.now);
+        if let Some(trouble) = connection.stream.trouble() {
+            self.desk.tell(&context, &connection.info, trouble);
+        }
         connection.session.close(&context);
         let peer = peer_of(&connection.info, crate::session::Dialect::Auto);
         context.shared.hub.closed(&context, &peer, reason);
         let descriptor = connection.descriptor();
         log::debug!("connection {descriptor} closed: {}", reason.name());
-        if connection.readable {
-            // Closing over unread bytes would tear down the connection at once, and the last
-            // reply with it.
-            let _ = rustix::net::shutdown(&connection.socket, rustix::net::Shutdown::Write);
-            let _ = connection.receive(&mut self.scratch);
-        }
+        let unread = connection.readable;
+        connection.stream.finish(unread, &mut self.scratch);
         self.desk.census.leave(descriptor);
         self.desk.counters.curr_connections.sub(1);
         self.desk.mailbox.load_down();
@@ -469,7 +600,7 @@ fn count_buffers(counters: &Counters, connection: &mut Connection) {
     }
 }
 
-fn peer_of(info: &super::census::Info, dialect: crate::session::Dialect) -> Peer {
+fn peer_of(info: &Info, dialect: crate::session::Dialect) -> Peer {
     let (address, port) = ip_and_port(info.peer);
     Peer {
         id: u64::try_from(info.descriptor).unwrap_or(0),
@@ -477,12 +608,15 @@ fn peer_of(info: &super::census::Info, dialect: crate::session::Dialect) -> Peer
         address,
         port,
         dialect,
+        secured: false,
+        certificate: None,
     }
 }
 
 /// What one connection's turn works with.
 struct Turn<'a> {
     context: &'a Context<'a>,
+    worker: &'a Desk,
     /// Nobody else waits for this worker.
     alone: bool,
     scratch: &'a mut [u8],
@@ -530,20 +664,29 @@ impl Turn<'_> {
             return Verdict::Close(CloseReason::Error);
         };
         let count = match connection.receive(room) {
-            Received::Bytes(count) => count,
-            Received::Nothing => {
-                connection.readable = false;
+            Received::Bytes { count, .. } => count,
+            Received::Nothing => return Verdict::Wait,
+            Received::Progress => {
+                self.worker.welcome(connection);
                 return Verdict::Wait;
             }
-            Received::End => return leave(connection, CloseReason::Normal),
-            Received::Broken => return leave(connection, CloseReason::Error),
+            Received::End => return Verdict::Close(CloseReason::Normal),
+            Received::Broken => return Verdict::Close(CloseReason::Error),
         };
-        // A short read has emptied the socket: the poll will tell when there is more. Only an
-        // end that has been told already would not be told again.
-        connection.readable = count == room.len() || connection.ended;
         connection.heard(self.context.now.uptime_s);
         self.context.counters.bytes_read.add(count as u64);
         let filled = held + count;
+        if !connection.greeted {
+            connection.greeted = true;
+            if self.scratch[..filled].starts_with(CLIENT_HELLO) && !connection.stream.is_secured() {
+                self.worker.hint(
+                    self.context.now,
+                    "a client began TLS on a plain port; -Z turns TLS on",
+                    &connection.info,
+                );
+                return Verdict::Close(CloseReason::Error);
+            }
+        }
         if filled < connection.at_least {
             connection.extend_input(&self.scratch[held..filled]);
             return Verdict::Wait;
@@ -637,12 +780,9 @@ impl Turn<'_> {
     fn watch(&mut self, connection: &mut Connection) -> Verdict {
         if connection.readable {
             match connection.receive(self.scratch) {
-                Received::Bytes(count) => {
-                    connection.readable = count == self.scratch.len() || connection.ended;
-                }
-                Received::Nothing => connection.readable = false,
-                Received::End => return leave(connection, CloseReason::Normal),
-                Received::Broken => return leave(connection, CloseReason::Error),
+                Received::Bytes { .. } | Received::Nothing | Received::Progress => {}
+                Received::End => return Verdict::Close(CloseReason::Normal),
+                Received::Broken => return Verdict::Close(CloseReason::Error),
             }
         }
         self.output.clear();
@@ -657,10 +797,4 @@ impl Turn<'_> {
             Sent::Broken => Verdict::Close(CloseReason::Error),
         }
     }
-}
-
-/// The client has left: nothing more is to be read.
-fn leave(connection: &mut Connection, reason: CloseReason) -> Verdict {
-    connection.readable = false;
-    Verdict::Close(reason)
 }

@@ -53,8 +53,14 @@ impl Session {
                 }
                 Ok(reply::OK)
             }
-            // There is no certificate to refresh in a build without TLS.
-            Admin::RefreshCerts | Admin::DebugTime(_) => Err(ProtocolError::Unknown),
+            Admin::RefreshCerts => {
+                match shared.host.refresh_certificates(turn.ctx.now) {
+                    Ok(()) => turn.say(reply::OK),
+                    Err(reason) => reply::not_refreshed(turn.out, &reason),
+                }
+                return Flow::Go;
+            }
+            Admin::DebugTime(_) => Err(ProtocolError::Unknown),
         };
         if !noreply {
             turn.say(outcome.unwrap_or_else(ProtocolError::reply));

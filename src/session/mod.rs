@@ -64,6 +64,15 @@ pub trait Host: Send + Sync {
     /// Shows each line of `stats conns` to `see` as a key and a value, such as `27:state` and
     /// `conn_waiting`, ordered by descriptor. The caller frames them: the wire is its business.
     fn connections(&self, now: Now, see: &mut dyn FnMut(&str, &str));
+    /// Reads the certificates again. When one is wrong all stay as they are, and the error says
+    /// which and why.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words.
+    fn refresh_certificates(&self, _now: Now) -> Result<(), String> {
+        Err("TLS is not enabled".to_owned())
+    }
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
 }
@@ -89,6 +98,28 @@ pub struct Facts {
     pub curr_connections: u64,
     /// Connections ever accepted.
     pub total_connections: u64,
+    /// About TLS, when it is on.
+    pub tls: Option<TlsFacts>,
+}
+
+/// What `stats` tells about TLS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsFacts {
+    /// When the certificates were read last, in seconds of uptime.
+    pub refreshed_s: u32,
+    /// Attempts to read them again that failed.
+    pub refresh_failures: u64,
+    /// When our certificate ends, in Unix time.
+    pub not_after_unix_s: i64,
+}
+
+/// A client's certificate, signed by an authority that the settings name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Certificate {
+    /// Its whole subject, such as `CN=app1, O=Example`.
+    pub subject: String,
+    /// The common name in it.
+    pub common_name: Option<String>,
 }
 
 /// What a session needs for one turn.
@@ -183,6 +214,10 @@ pub struct Peer {
     pub port: u16,
     /// What the listener speaks.
     pub dialect: Dialect,
+    /// Whether TLS protects the connection.
+    pub secured: bool,
+    /// The certificate that the client has shown, if any.
+    pub certificate: Option<Certificate>,
 }
 
 /// One client's conversation.

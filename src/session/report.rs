@@ -3,8 +3,8 @@
 //! Names and order are memcached's: dashboards and exporters read them, and its own test counts
 //! them. What is ours stands in `stats larder`.
 
-use super::Shared;
 use super::turn::Turn;
+use super::{Shared, TlsFacts};
 use crate::config::Config;
 use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
@@ -14,12 +14,16 @@ use crate::protocol::binary::{self, Echo, Status};
 use crate::protocol::text::reply;
 use crate::stats::{ClassTotals, Totals};
 use crate::store::{ClassStats, StoreTotals};
+use crate::time::Now;
 
 /// Most bytes of one `stats cachedump`.
 const CACHEDUMP_SIZE_MAX: usize = 2 << 20;
 
 /// Most bytes that the end of a `cachedump` line takes beside its key.
 const CACHEDUMP_LINE_SIZE_MAX: usize = 320;
+
+/// A day, in seconds.
+const DAY_S: i64 = 86_400;
 
 /// The build that answers, for `stats larder`.
 const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
@@ -240,6 +244,10 @@ fn general(turn: &mut Turn<'_>, reader: Reader) {
         ("conn_yields", totals.conn_yields),
     ]);
     memory(&mut list, shared, &store);
+    if let Some(facts) = facts.tls {
+        tls(&mut list, &facts, &totals, config, now);
+    }
+    items_and_queues(&mut list, shared, &store);
     list.end();
 }
 
@@ -311,6 +319,24 @@ fn memory(list: &mut List<'_>, shared: &Shared, store: &StoreTotals) {
         ("log_watcher_skipped", hub.skipped),
         ("log_watcher_sent", hub.sent),
         ("log_watchers", hub.watchers),
+    ]);
+}
+
+fn tls(list: &mut List<'_>, facts: &TlsFacts, totals: &Totals, config: &Config, now: Now) {
+    if config.tls.session_cache {
+        list.number("ssl_new_sessions", totals.ssl_new_sessions);
+    }
+    let since_s = now.uptime_s.saturating_sub(facts.refreshed_s);
+    list.numbers(&[
+        ("ssl_handshake_errors", totals.ssl_handshake_errors),
+        ("ssl_proto_errors", totals.ssl_proto_errors),
+        ("time_since_server_cert_refresh", u64::from(since_s)),
+    ]);
+}
+
+fn items_and_queues(list: &mut List<'_>, shared: &Shared, store: &StoreTotals) {
+    let maintainer = shared.config.lru_maintainer;
+    list.numbers(&[
         ("unexpected_napi_ids", 0),
         ("round_robin_fallback", 0),
         ("bytes", store.bytes),
@@ -490,6 +516,7 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     let totals = shared.registry.totals();
     let store = shared.store.totals();
+    let now_unix_s = turn.ctx.now.unix_s;
     let mut list = List::new(turn, reader);
     list.word("version", VERSION_OWN);
     list.numbers(&[
@@ -500,6 +527,16 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
         ("index_bytes", store.index_bytes),
         ("reassign_evictions", store.reassign_evictions),
     ]);
+    if let Some(facts) = shared.host.facts().tls {
+        let left_s = facts.not_after_unix_s - now_unix_s;
+        list.word("tls_certificate_ends", &facts.not_after_unix_s.to_string());
+        // Below zero once it has ended.
+        list.word(
+            "tls_certificate_days_left",
+            &left_s.div_euclid(DAY_S).to_string(),
+        );
+        list.number("tls_refresh_failures", facts.refresh_failures);
+    }
     for (index, worker) in shared.registry.workers().iter().enumerate() {
         list.prefixed(
             &format!("worker:{index}:"),

@@ -89,6 +89,8 @@ impl Bench {
             address: "127.0.0.1".to_owned(),
             port: 40_000,
             dialect: Dialect::Auto,
+            secured: false,
+            certificate: None,
         };
         Client {
             bench: self,

@@ -96,6 +96,15 @@ impl Hub {
         self.connection(context, peer, Some(reason));
     }
 
+    /// Tells those who watch `connevents` that TLS has failed for a client.
+    pub fn tls_failed(&self, context: &Context<'_>, peer: &Peer, cause: &str) {
+        if self.watched() & streams::CONNEVENTS != 0 {
+            self.push(context, streams::CONNEVENTS, "conntlserr", |out| {
+                log::tls_error(out, cause, peer.id);
+            });
+        }
+    }
+
     fn connection(&self, context: &Context<'_>, peer: &Peer, reason: Option<CloseReason>) {
         if self.watched() & streams::CONNEVENTS == 0 {
             return;

@@ -140,6 +140,12 @@ counters! {
     read_buf_oom: count,
     /// Connections closed because their client would not read.
     slow_client_closed: count,
+    /// TLS sessions begun anew.
+    ssl_new_sessions: count,
+    /// TLS handshakes that failed.
+    ssl_handshake_errors: count,
+    /// TLS connections that failed after their handshake.
+    ssl_proto_errors: count,
     /// Connections this worker serves now.
     curr_connections: gauge,
     /// Connections this worker has been given.

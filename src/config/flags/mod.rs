@@ -7,6 +7,7 @@
 mod network;
 mod process;
 mod storage;
+mod tls;
 
 use super::Config;
 use super::value::Result;
@@ -84,6 +85,8 @@ pub enum Support {
 pub enum Group {
     /// Addresses, connections.
     Network,
+    /// Encryption.
+    Tls,
     /// Size and shape of the cache.
     Memory,
     /// What goes when memory is full, and what goes when it expires.
@@ -98,8 +101,9 @@ pub enum Group {
 
 impl Group {
     /// All of them, in reading order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Network,
+        Self::Tls,
         Self::Memory,
         Self::Eviction,
         Self::Commands,
@@ -111,6 +115,7 @@ impl Group {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Network => "Network",
+            Self::Tls => "TLS",
             Self::Memory => "Memory",
             Self::Eviction => "Eviction and expiry",
             Self::Commands => "What clients may ask for",
@@ -183,7 +188,7 @@ const fn stat_as(key: &'static str, value: fn(&Config) -> String) -> Option<Stat
 
 /// All settings. The place in this order is a setting's number.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    [network::ROWS, storage::ROWS, process::ROWS]
+    [network::ROWS, tls::ROWS, storage::ROWS, process::ROWS]
         .into_iter()
         .flatten()
 }
@@ -253,7 +258,6 @@ pub const REFUSED: &[(&str, &str)] = &[
         "proxy_",
         "larderd is a cache and not a proxy; the proxy of memcached is another program in one.",
     ),
-    ("ssl_", "This version of larderd speaks no TLS."),
     (
         "sock_cookie_id",
         "Socket cookies exist on FreeBSD only, and larderd sets none.",

@@ -16,7 +16,8 @@ pub(super) const ROWS: &[Setting] = &[
         kind: Kind::Value("ADDRESS,..."),
         help: "Addresses to serve: HOST, HOST:PORT, [IPV6]:PORT, or * for every interface. May be \
                given more than once. A prefix proto[ascii]:, proto[binary]: or proto[auto]: says \
-               what is spoken there, tag[NAME]: marks its connections. Without it only loopback \
+               what is spoken there, tag[NAME]: marks its connections, and notls:, btls: or mtls: \
+               makes an exception to -Z. Without it only loopback \
                is served, where memcached would serve every interface: a cache without a login \
                is reachable from elsewhere only when you say so.",
         apply: |config, value| {
@@ -209,18 +210,6 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| path(config.port_file.as_ref()),
-        ..ROW
-    },
-    Setting {
-        name: "enable-ssl",
-        short: Some('Z'),
-        help: "TLS on every address.",
-        apply: |config, value| {
-            config.tls = yes(value)?;
-            Ok(())
-        },
-        show: |config| show_yes(config.tls),
-        support: Support::Refused("This version of larderd speaks no TLS."),
         ..ROW
     },
     Setting {

@@ -102,6 +102,8 @@ impl InProcess {
                 address: "127.0.0.1".to_owned(),
                 port: 40_000,
                 dialect: Dialect::Auto,
+                secured: false,
+                certificate: None,
             };
             self.shared.hub.opened(&context, &peer);
             Conversation::new(peer)
