@@ -14,5 +14,6 @@ mod in_process;
 mod memory;
 mod process;
 mod support;
+mod tls;
 mod transcripts;
 mod truncation;

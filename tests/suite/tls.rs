@@ -1,0 +1,423 @@
+//! TLS from outside: certificates made for each test, a client whose records the test cuts as it
+//! likes, and clients that do not speak TLS where they should, or do where they should not.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustix::process::Signal;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+
+use crate::support::process::{patience, wait_until};
+use crate::support::server::{Server, run};
+
+type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+/// An authority, and files of what it has signed.
+struct Authority {
+    folder: tempfile::TempDir,
+    issuer: Issuer<'static, KeyPair>,
+    root: CertificateDer<'static>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "authority");
+        let root = params.self_signed(&key).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
+        let authority = Self {
+            folder,
+            root: root.der().clone(),
+            issuer: Issuer::new(params, key),
+        };
+        authority.sign("server");
+        authority
+    }
+
+    /// Writes `NAME.pem` and `NAME.key`, signed anew.
+    fn sign(&self, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        fs::write(self.path(name, "pem"), certificate.pem()).unwrap();
+        fs::write(self.path(name, "key"), key.serialize_pem()).unwrap();
+    }
+
+    fn path(&self, name: &str, ending: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.{ending}"))
+    }
+
+    /// Words for `-o` that name the server's files.
+    fn words(&self) -> String {
+        format!(
+            "ssl_chain_cert={},ssl_key={},ssl_ca_cert={}",
+            self.path("server", "pem").display(),
+            self.path("server", "key").display(),
+            self.path("ca", "pem").display()
+        )
+    }
+
+    /// A client that trusts this authority and shows the certificate of that name, if any.
+    fn client(&self, name: Option<&str>) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        Arc::new(match name {
+            None => builder.with_no_client_auth(),
+            Some(name) => {
+                let chain = CertificateDer::from_pem_file(self.path(name, "pem")).unwrap();
+                let key = PrivateKeyDer::from_pem_file(self.path(name, "key")).unwrap();
+                builder.with_client_auth_cert(vec![chain], key).unwrap()
+            }
+        })
+    }
+}
+
+fn tcp(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(patience())).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn connect(config: &Arc<ClientConfig>, address: SocketAddr) -> Stream {
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(Arc::clone(config), name).unwrap();
+    Stream::new(client, tcp(address))
+}
+
+/// Sends a request and reads as many bytes as the reply should have.
+fn ask(stream: &mut Stream, request: &[u8], reply: &[u8]) {
+    stream.write_all(request).unwrap();
+    expect(stream, reply);
+}
+
+fn expect(stream: &mut Stream, reply: &[u8]) {
+    let mut got = vec![0; reply.len()];
+    stream.read_exact(&mut got).unwrap();
+    assert!(got == reply, "{}", String::from_utf8_lossy(&got));
+}
+
+fn is_served(config: &Arc<ClientConfig>, address: SocketAddr) -> bool {
+    let mut stream = connect(config, address);
+    let mut reply = [0; 4];
+    stream.write_all(b"mn\r\n").is_ok()
+        && stream.read_exact(&mut reply).is_ok()
+        && reply == *b"MN\r\n"
+}
+
+/// One number or word of `stats`.
+fn stat(stream: &mut Stream, group: &str, name: &str) -> Option<String> {
+    stream
+        .write_all(format!("stats{group}\r\n").as_bytes())
+        .unwrap();
+    let mut text = Vec::new();
+    let mut byte = [0; 1];
+    while !text.ends_with(b"END\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+    }
+    let text = String::from_utf8(text).unwrap();
+    let prefix = format!("STAT {name} ");
+    text.lines()
+        .find_map(|line| line.strip_prefix(&prefix).map(str::to_owned))
+}
+
+#[test]
+fn requests_of_all_sizes_go_through_tls() {
+    let authority = Authority::new();
+    let server = Server::start(&["-Z", "-o", &authority.words()]);
+    let mut stream = connect(&authority.client(None), server.address());
+    for size in [0, 1, 1000, 16_384, 70_000, 1_000_000] {
+        let value = vec![b'v'; size];
+        let mut request = format!("set k 0 0 {size}\r\n").into_bytes();
+        request.extend_from_slice(&value);
+        request.extend_from_slice(b"\r\n");
+        ask(&mut stream, &request, b"STORED\r\n");
+        let mut reply = format!("VALUE k 0 {size}\r\n").into_bytes();
+        reply.extend_from_slice(&value);
+        reply.extend_from_slice(b"\r\nEND\r\n");
+        ask(&mut stream, b"get k\r\n", &reply);
+    }
+    let days = stat(&mut stream, " larder", "tls_certificate_days_left").unwrap();
+    assert!(days.parse::<i64>().unwrap() > 0, "{days}");
+}
+
+#[test]
+fn two_sets_whose_first_value_is_cut_by_a_record_are_both_answered() {
+    let authority = Authority::new();
+    let server = Server::start(&["-Z", "-o", &authority.words()]);
+    let mut stream = connect(&authority.client(None), server.address());
+    ask(&mut stream, b"mn\r\n", b"MN\r\n");
+    let requests = b"set a 0 0 10\r\n0123456789\r\nset b 0 0 3\r\nabc\r\n";
+    for cut in 1..requests.len() {
+        // Two records, which leave in one write.
+        let client = &mut stream.conn;
+        client.writer().write_all(&requests[..cut]).unwrap();
+        client.writer().write_all(&requests[cut..]).unwrap();
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).unwrap();
+        }
+        stream.sock.write_all(&bytes).unwrap();
+        expect(&mut stream, b"STORED\r\nSTORED\r\n");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_its_replies_gets_all_of_them_later() {
+    let authority = Authority::new();
+    let server = Server::start(&["-Z", "-o", &authority.words()]);
+    let mut stream = connect(&authority.client(None), server.address());
+    let size = 500_000;
+    let mut request = format!("set k 0 0 {size}\r\n").into_bytes();
+    request.resize(request.len() + size, b'v');
+    request.extend_from_slice(b"\r\n");
+    ask(&mut stream, &request, b"STORED\r\n");
+    let count = 40;
+    stream.write_all(&b"get k\r\n".repeat(count)).unwrap();
+    // Another client is served while the first one's replies wait.
+    assert!(is_served(&authority.client(None), server.address()));
+    let mut reply = format!("VALUE k 0 {size}\r\n").into_bytes();
+    reply.resize(reply.len() + size, b'v');
+    reply.extend_from_slice(b"\r\nEND\r\n");
+    for _ in 0..count {
+        expect(&mut stream, &reply);
+    }
+}
+
+#[test]
+fn client_certificates_are_asked_for_as_the_settings_say() {
+    let authority = Authority::new();
+    let stranger = Authority::new();
+    authority.sign("app");
+    stranger.sign("app");
+    // The stranger trusts the server, but shows what another authority has signed.
+    let foreign = {
+        fs::copy(
+            stranger.path("app", "pem"),
+            authority.path("foreign", "pem"),
+        )
+        .unwrap();
+        fs::copy(
+            stranger.path("app", "key"),
+            authority.path("foreign", "key"),
+        )
+        .unwrap();
+        authority.client(Some("foreign"))
+    };
+    let (nobody, app) = (authority.client(None), authority.client(Some("app")));
+    for (mode, expected) in [
+        (0, [true, true, true]),
+        (1, [true, true, false]),
+        (2, [false, true, false]),
+        (3, [false, true, false]),
+    ] {
+        let words = format!("{},ssl_verify_mode={mode}", authority.words());
+        let server = Server::start(&["-Z", "-o", &words]);
+        let served = [&nobody, &app, &foreign].map(|client| is_served(client, server.address()));
+        assert_eq!(served, expected, "mode {mode}");
+        assert!(is_served(&app, server.address()));
+    }
+}
+
+#[test]
+fn new_certificates_are_taken_without_dropping_a_connection_and_bad_ones_are_not() {
+    let authority = Authority::new();
+    let server = Server::start(&["-v", "-Z", "-o", &authority.words()]);
+    let config = authority.client(None);
+    let shown = |stream: &Stream| stream.conn.peer_certificates().unwrap()[0].to_vec();
+    let mut old = connect(&config, server.address());
+    ask(&mut old, b"mn\r\n", b"MN\r\n");
+    let first = shown(&old);
+
+    authority.sign("server");
+    ask(&mut old, b"refresh_certs\r\n", b"OK\r\n");
+    let mut new = connect(&config, server.address());
+    ask(&mut new, b"mn\r\n", b"MN\r\n");
+    let second = shown(&new);
+    assert_ne!(first, second);
+    ask(&mut old, b"mn\r\n", b"MN\r\n");
+
+    let good = fs::read(authority.path("server", "key")).unwrap();
+    fs::write(authority.path("server", "key"), "no key").unwrap();
+    ask(
+        &mut old,
+        b"refresh_certs\r\n",
+        b"SERVER_ERROR certificates not refreshed: -o ssl_key=",
+    );
+    let mut new = connect(&config, server.address());
+    ask(&mut new, b"mn\r\n", b"MN\r\n");
+    assert_eq!(shown(&new), second);
+    let failures = stat(&mut new, " larder", "tls_refresh_failures");
+    assert_eq!(failures.as_deref(), Some("1"));
+
+    fs::write(authority.path("server", "key"), good).unwrap();
+    authority.sign("server");
+    server.signal(Signal::HUP);
+    assert!(wait_until(|| {
+        let mut new = connect(&config, server.address());
+        ask(&mut new, b"mn\r\n", b"MN\r\n");
+        shown(&new) != second
+    }));
+}
+
+#[test]
+fn a_session_is_resumed_where_the_cache_is_on_and_nowhere_else() {
+    let authority = Authority::new();
+    for (word, kind, sessions) in [
+        (",ssl_session_cache", HandshakeKind::Resumed, Some("1")),
+        ("", HandshakeKind::Full, None),
+    ] {
+        let words = authority.words() + word;
+        let server = Server::start(&["-Z", "-o", &words]);
+        let config = authority.client(None);
+        let mut stream = connect(&config, server.address());
+        ask(&mut stream, b"mn\r\n", b"MN\r\n");
+        let mut stream = connect(&config, server.address());
+        ask(&mut stream, b"mn\r\n", b"MN\r\n");
+        assert_eq!(stream.conn.handshake_kind(), Some(kind));
+        let begun = stat(&mut stream, "", "ssl_new_sessions");
+        assert_eq!(begun.as_deref(), sessions);
+    }
+}
+
+#[test]
+fn handshakes_that_do_not_go_on_delay_nobody_and_leak_nothing() {
+    let authority = Authority::new();
+    let server = Server::start(&["-t", "1", "-Z", "-o", &authority.words()]);
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|index| {
+            let mut stream = tcp(server.address());
+            // Some say nothing, some half a greeting.
+            if index % 2 == 0 {
+                stream.write_all(&[22, 3, 1, 2, 0, 1]).unwrap();
+            }
+            stream
+        })
+        .collect();
+    let config = authority.client(None);
+    let mut stream = connect(&config, server.address());
+    ask(&mut stream, b"mn\r\n", b"MN\r\n");
+    drop(slow);
+    assert!(wait_until(|| {
+        stat(&mut stream, "", "curr_connections").as_deref() == Some("1")
+    }));
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_ends_the_connection() {
+    let authority = Authority::new();
+    let server = Server::start(&["-t", "1", "-Z", "-o", &authority.words()]);
+    let mut slow = tcp(server.address());
+    slow.write_all(&[22, 3, 1]).unwrap();
+    let mut stream = connect(&authority.client(None), server.address());
+    ask(&mut stream, b"mn\r\n", b"MN\r\n");
+    assert!(wait_until(|| {
+        stat(&mut stream, "", "curr_connections").as_deref() == Some("2")
+    }));
+    ask(&mut stream, b"debugtime 11\r\n", b"OK\r\n");
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"");
+    ask(&mut stream, b"mn\r\n", b"MN\r\n");
+    let errors = stat(&mut stream, "", "ssl_handshake_errors");
+    assert_eq!(errors.as_deref(), Some("1"));
+}
+
+#[test]
+fn who_speaks_the_wrong_way_is_hung_up_on_with_a_hint() {
+    let authority = Authority::new();
+    let server = Server::start(&["-Z", "-o", &authority.words()]);
+    let mut plain = tcp(server.address());
+    plain.write_all(b"get k\r\n").unwrap();
+    let mut rest = Vec::new();
+    // An end or a reset: either way nothing is served.
+    let _ = plain.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"END"), "{rest:?}");
+    assert!(wait_until(|| server
+        .log()
+        .contains("does not speak TLS on a TLS port")));
+    let mut stream = connect(&authority.client(None), server.address());
+    let errors = stat(&mut stream, "", "ssl_handshake_errors");
+    assert_eq!(errors.as_deref(), Some("1"));
+
+    let server = Server::start(&[]);
+    assert!(!is_served(&authority.client(None), server.address()));
+    assert!(wait_until(|| server
+        .log()
+        .contains("began TLS on a plain port")));
+}
+
+#[test]
+fn plain_and_encrypted_addresses_stand_side_by_side() {
+    let authority = Authority::new();
+    let server = Server::start_bare(&[
+        "-p",
+        "-1",
+        "-l",
+        "notls:127.0.0.1,btls:127.0.0.2,mtls:127.0.0.3",
+        "-Z",
+        "-o",
+        &authority.words(),
+    ]);
+    authority.sign("app");
+    let ports: Vec<u16> = server
+        .ports()
+        .lines()
+        .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+        .collect();
+    let address = |index: usize| SocketAddr::from(([127, 0, 0, index as u8 + 1], ports[index]));
+    let (nobody, app) = (authority.client(None), authority.client(Some("app")));
+    let mut plain = tcp(address(0));
+    plain.write_all(b"mn\r\n").unwrap();
+    let mut reply = [0; 4];
+    plain.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, *b"MN\r\n");
+    assert!(!is_served(&nobody, address(0)));
+    assert!(is_served(&nobody, address(1)));
+    assert!(!is_served(&nobody, address(2)));
+    assert!(is_served(&app, address(2)));
+}
+
+#[test]
+fn a_start_without_what_tls_needs_says_what_is_missing() {
+    let authority = Authority::new();
+    let chain = format!(
+        "ssl_chain_cert={}",
+        authority.path("server", "pem").display()
+    );
+    let absent = format!("{chain},ssl_key=/no/such/key");
+    authority.sign("other");
+    let foreign = format!(
+        "{chain},ssl_key={}",
+        authority.path("other", "key").display()
+    );
+    let none = format!("{},ssl_ciphers=RC4-MD5", authority.words());
+    for (words, message) in [
+        (chain.as_str(), "-o ssl_key=FILE"),
+        (absent.as_str(), "-o ssl_key=/no/such/key"),
+        (foreign.as_str(), "-o ssl_chain_cert="),
+        (none.as_str(), "-o ssl_ciphers=RC4-MD5"),
+    ] {
+        let ended = run(&["-u", "root", "-p", "-1", "-Z", "-o", words], &[]);
+        assert_ne!(ended.code, Some(0), "{words}");
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    }
+}
