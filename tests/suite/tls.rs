@@ -1,5 +1,9 @@
 //! TLS from outside: certificates made for each test, a client whose records the test cuts as it
 //! likes, and clients that do not speak TLS where they should, or do where they should not.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -383,7 +387,7 @@ fn plain_and_encrypted_addresses_stand_side_by_side() {
         .lines()
         .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
         .collect();
-    let address = |index: usize| SocketAddr::from(([127, 0, 0, index as u8 + 1], ports[index]));
+    let address = |index: u8| SocketAddr::from(([127, 0, 0, index + 1], ports[usize::from(index)]));
     let (nobody, app) = (authority.client(None), authority.client(Some("app")));
     let mut plain = tcp(address(0));
     plain.write_all(b"mn\r\n").unwrap();
