@@ -8,7 +8,9 @@ use std::io;
 use std::sync::Arc;
 
 use larder::config::Config;
-use larder::session::{Context, Dialect, Facts, Host, Live, Next, Peer, Session, Shared, watch};
+use larder::session::{
+    Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared, watch,
+};
 use larder::stats::{Counters, Registry};
 use larder::store::Store;
 use larder::time::Clock;
@@ -245,6 +247,7 @@ impl Talk {
         let shared = Shared {
             store: Store::new(&config.store(1))?,
             live: Live::new(&config),
+            door: Door::default(),
             config,
             clock: Clock::start(),
             registry: Registry::new(1),
@@ -283,7 +286,7 @@ impl Talk {
             match driven.next {
                 Next::Flush | Next::Yield => {}
                 Next::Read { .. } => break,
-                Next::Watch | Next::Close | Next::Abort => {
+                Next::Hold | Next::Watch | Next::Close | Next::Abort => {
                     panic!("the session ended: {:?}", driven.next)
                 }
             }

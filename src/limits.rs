@@ -70,6 +70,19 @@ pub const READ_BUFFER_SIZE: u64 = 16 << 10;
 /// Connections accepted from one listener before the others have their turn.
 pub const ACCEPT_COUNT_MAX: usize = 64;
 
+/// Largest login, in bytes: its line, and its name and password. Somebody we do not know does
+/// not get more memory.
+pub const LOGIN_REQUEST_SIZE_MAX: usize = 1 << 10;
+
+/// Bytes said to a client that does not log in before it is closed.
+pub const LOGIN_REPLIES_SIZE_MAX: usize = 4 << 10;
+
+/// Wrong pairs of name and password after which a client is closed.
+pub const LOGIN_FAILURES_MAX: u32 = 3;
+
+/// Logins that may wait for a slow hash; others ask again a second later.
+pub const LOGIN_QUEUE_MAX: usize = 64;
+
 /// Pause after the system has run out of descriptors, in milliseconds.
 pub const ACCEPT_PAUSE_MS: u64 = 10;
 

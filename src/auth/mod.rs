@@ -161,6 +161,12 @@ impl Users {
         self.count
     }
 
+    /// Whether anybody may do less than everything.
+    pub fn restricts(&self) -> bool {
+        let mut users = self.by_name.values();
+        users.any(|user| !user.identity.permissions.is_all())
+    }
+
     /// Judges a name and a password.
     pub fn check(&self, name: &[u8], password: &[u8]) -> Verdict {
         self.check_counted(name, password, &mut Work::default())

@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::flags::{self, Kind, REFUSED, Setting, Support, WORDS};
 use super::tls::{ListenTls, verify};
 use super::value::{Wrong, closest};
-use super::{Config, Listen, render};
+use super::{BindingProtocol, Config, Listen, render};
 
 /// Words in the file that other programs read; larderd passes over them without a warning.
 const FOREIGN_DIRECTIVES: &[&str] = &["logfile", "maxcon", "verbosity", "syslog"];
@@ -77,6 +77,8 @@ pub enum Action {
     Run(Box<Loaded>),
     /// Print this and leave.
     Print(String),
+    /// Read a password, print the line of this user for a file of users, and leave.
+    HashPassword(String),
 }
 
 /// A configuration, and how it came to be.
@@ -138,6 +140,10 @@ pub fn parse(
     loader.environment(environment)?;
     loader.matches(&matches, &Source::CommandLine)?;
     let loaded = loader.finish()?;
+    if matches.contains_id("hash-password") {
+        let name = matches.get_one::<String>("hash-password").cloned();
+        return Ok(Action::HashPassword(name.unwrap_or_default()));
+    }
     if matches.get_flag("print-config") {
         return Ok(Action::Print(render::configuration(&loaded)));
     }
@@ -209,6 +215,13 @@ pub fn command() -> Command {
             "print-config",
             "Print every setting with where it came from, and leave",
         ))
+        .arg(
+            Arg::new("hash-password")
+                .long("hash-password")
+                .value_name("NAME")
+                .num_args(1)
+                .help("Read a password from standard input, print the line for -Y, and leave"),
+        )
         .arg(flag("license", "Print the licence, and leave").short('i'))
         .arg(
             flag("help", "Print this, and leave")
@@ -553,6 +566,7 @@ impl Loader {
 
 /// What one setting alone cannot see.
 fn check(config: &Config) -> Result<(), String> {
+    check_login(config)?;
     let item_size_max = super::value::show_bytes(u64::from(config.item_size_max));
     if u64::from(config.item_size_max) > config.memory_limit / 2 {
         return Err(format!(
@@ -617,6 +631,25 @@ fn check_tls(config: &Config) -> Result<(), String> {
              that sign them, -o ssl_ca_cert=FILE",
             tls.verify_mode
         ));
+    }
+    Ok(())
+}
+
+/// No listener may serve without the login that was asked for.
+fn check_login(config: &Config) -> Result<(), String> {
+    if config.auth_file.is_none() {
+        return Ok(());
+    }
+    if config.udp_port != 0 {
+        return Err("-Y: a datagram cannot log in; turn UDP off (-U 0) or leave -Y out".to_owned());
+    }
+    let binary = BindingProtocol::Binary;
+    if config.protocol == binary || config.listen.iter().any(|l| l.protocol == Some(binary)) {
+        return Err(
+            "-Y: a listener for the binary protocol only has no login by -Y; give it text \
+             (-B auto, or proto[auto]: in -l) or leave -Y out"
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ fn load_with(arguments: &str, environment: &[(&str, &str)]) -> Result<Loaded, St
     match parse(arguments.map(Into::into), &environment) {
         Ok(Action::Run(loaded)) => Ok(*loaded),
         Ok(Action::Print(text)) => Err(format!("printed {text}")),
+        Ok(Action::HashPassword(name)) => Err(format!("hash {name}")),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -269,8 +270,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("-o ssl_kernel_tls", "hands no session to the kernel"),
     ("-o ssl_min_version=4", "from 0 to 3"),
     ("-S", "has no login"),
-    ("-Y /x", "has no login"),
     ("-Z", "-Z: TLS needs a certificate, -o ssl_chain_cert"),
+    ("-Y /x -U 11211", "a datagram cannot log in"),
+    ("-Y /x -U -1", "a datagram cannot log in"),
+    ("-Y /x -B binary", "has no login by -Y"),
+    ("-Y /x -l proto[binary]:127.0.0.1", "has no login by -Y"),
+    (
+        "-Y /x -B binary -l proto[ascii]:127.0.0.1",
+        "has no login by -Y",
+    ),
+    ("--hash-password anna", "hash anna"),
     ("-e /x", "over a restart"),
     ("-N 4", "network card"),
     ("--memory-limt 5", "unexpected argument '--memory-limt'"),

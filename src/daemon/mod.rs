@@ -5,6 +5,7 @@
 mod background;
 mod confine;
 mod logging;
+mod password;
 mod pidfile;
 mod privileges;
 mod reload;
@@ -41,6 +42,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop(io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
         }
+        Ok(Action::HashPassword(name)) => match password::entry(&name) {
+            Ok(line) => {
+                drop(writeln!(io::stdout(), "{line}"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                complain(&format!("--hash-password: {error}"));
+                ExitCode::FAILURE
+            }
+        },
         Ok(Action::Run(loaded)) => {
             if loaded.config.daemonize && !background::is_background() {
                 return background::launch(&arguments).unwrap_or_else(|error| {

@@ -29,10 +29,11 @@ impl Reload {
 
     /// Reads all settings again. A mistake in them changes nothing.
     pub(super) fn run(&mut self) {
+        self.reload_users();
         let loaded = match parse::parse(self.arguments.iter().cloned(), &environment()) {
             Ok(Action::Run(loaded)) => loaded,
             // The arguments asked for serving once and have not changed.
-            Ok(Action::Print(_)) => return,
+            Ok(Action::Print(_) | Action::HashPassword(_)) => return,
             Err(error) => {
                 log::error!("settings not reloaded: {error}");
                 return;
@@ -60,6 +61,18 @@ impl Reload {
         }
         self.config = loaded.config;
         log::info!("settings reloaded  changed={}", taken.join(","));
+    }
+
+    /// Users first, on their own: a mistake elsewhere must not keep somebody in who was put out.
+    fn reload_users(&self) {
+        let door = &self.shared.door;
+        if !door.is_locked() {
+            return;
+        }
+        match door.reload() {
+            Ok(()) => log::info!("users reloaded"),
+            Err(error) => log::error!("users not reloaded, the old ones stay: {error}"),
+        }
     }
 
     fn take_over(&self, new: &Config) {

@@ -97,6 +97,14 @@ errors! {
     OutOfMemory = "SERVER_ERROR out of memory",
     /// The memory for replies is used up.
     OutOfMemoryGet = "SERVER_ERROR out of memory writing get response",
+    /// A login that is no pair of name and password.
+    LoginFormat = "CLIENT_ERROR bad authentication token format",
+    /// Name and password do not fit.
+    LoginFailed = "CLIENT_ERROR authentication failure",
+    /// A login that is not ended by CR LF.
+    LoginTermination = "CLIENT_ERROR bad command line termination",
+    /// A login of a size that no name and password have.
+    LoginTooLong = "CLIENT_ERROR auth token too long",
     /// The memory ran out while a value arrived.
     OutOfMemoryRead = "SERVER_ERROR Out of memory during read",
     /// No chunk for a value.
@@ -117,6 +125,8 @@ errors! {
     SleepTooLong = "CLIENT_ERROR sleep must be one second or less",
     /// More flags than a meta request may have.
     TooManyFlags = "CLIENT_ERROR options flags are too long",
+    /// Something else than a login before login.
+    Unauthenticated = "CLIENT_ERROR unauthenticated",
     /// There is no such command.
     Unknown = "ERROR",
     /// `watch` with `-W`.

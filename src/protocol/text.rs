@@ -502,6 +502,8 @@ fn other<'a>(verb: &[u8], tokens: Tokens<'a>) -> Result<Command<'a>, Refusal> {
     }
 }
 
+pub mod login;
+
 /// Reply lines of the text protocol.
 pub mod reply {
     use super::number;
@@ -524,6 +526,8 @@ pub mod reply {
     pub const DELETED: &[u8] = b"DELETED\r\n";
     /// The item has a new expiry.
     pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
+    /// Done, as meta commands are told.
+    pub const DONE: &[u8] = b"HD\r\n";
     /// Counters are zero.
     pub const RESET: &[u8] = b"RESET\r\n";
     /// The version we are compatible with. Clients parse it, so it stands bare.

@@ -53,6 +53,8 @@ pub(super) struct Connection {
     pub(super) resume: bool,
     /// It watches.
     pub(super) watching: bool,
+    /// The session wants to hear nothing until it is called again.
+    pub(super) holding: bool,
     /// It closes as soon as its output is out.
     pub(super) closing: Option<CloseReason>,
 }
@@ -92,6 +94,7 @@ impl Connection {
             queued: false,
             resume: false,
             watching: false,
+            holding: false,
             closing: None,
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use super::tls::TlsError;
+use crate::auth::FileError;
 
 /// Why a server could not start. The text names the option and what to do.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub enum StartError {
     },
     /// A certificate or key cannot be used.
     Tls(TlsError),
+    /// A file of users cannot be read or is wrong.
+    Users(FileError),
     /// The memory of `-m` cannot be had.
     Memory(io::Error),
     /// The system refused a thread or a poll.
@@ -107,6 +110,7 @@ impl fmt::Display for StartError {
                 allowed.saturating_sub(*spare)
             ),
             Self::Tls(error) => write!(f, "{error}"),
+            Self::Users(source) => write!(f, "users are not known: {source}"),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
@@ -123,6 +127,7 @@ impl std::error::Error for StartError {
             | Self::Memory(source)
             | Self::System(source) => Some(source),
             Self::Tls(error) => Some(error),
+            Self::Users(source) => Some(source),
             Self::Descriptors { .. } => None,
         }
     }

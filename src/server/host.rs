@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
 use super::Control;
 use super::census::Census;
 use super::gate::Gate;
+use super::logins::Request;
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use crate::config::log_level;
-use crate::session::{Facts, Host};
+use crate::session::{Facts, Host, Ticket};
 use crate::stats::Counters;
 use crate::time::Now;
 
@@ -18,6 +21,7 @@ const DESCRIPTORS_PER_WORKER: u64 = 2;
 /// The server, as sessions see it.
 pub(super) struct ServerHost {
     pub(super) control: Control,
+    pub(super) logins: Sender<Request>,
     pub(super) gate: Arc<Gate>,
     pub(super) census: Arc<Census>,
     pub(super) workers: Vec<Arc<Mailbox>>,
@@ -44,6 +48,10 @@ impl Host for ServerHost {
             Some(tls) => tls.refresh(now.uptime_s).map_err(|error| error.to_string()),
             None => Err("TLS is not enabled".to_owned()),
         }
+    }
+
+    fn log_in(&self, worker: usize, ticket: &Arc<Ticket>) -> bool {
+        self.logins.try_send((worker, Arc::clone(ticket))).is_ok()
     }
 
     fn facts(&self) -> Facts {

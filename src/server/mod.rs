@@ -17,6 +17,7 @@ mod error;
 mod gate;
 mod host;
 mod listener;
+mod logins;
 mod mailbox;
 mod stream;
 mod tls;
@@ -48,9 +49,9 @@ use udp::Datagrams;
 use worker::{Desk, Worker};
 
 use crate::config::Config;
-use crate::limits::{DRAIN_MAX_S, SPARE_DESCRIPTORS};
+use crate::limits::{DRAIN_MAX_S, LOGIN_QUEUE_MAX, SPARE_DESCRIPTORS};
 use crate::session::watch::Hub;
-use crate::session::{Live, Shared};
+use crate::session::{Door, Live, Shared};
 use crate::stats::Registry;
 use crate::store::Store;
 use crate::time::{Clock, FIRST_UPTIME_S};
@@ -103,6 +104,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
     tls: Option<Arc<Tls>>,
+    logins: Option<JoinHandle<()>>,
     unix_file: Option<SocketFile>,
 }
 
@@ -187,6 +189,7 @@ impl Server {
         }
         self.upkeep_stop = None;
         join(self.upkeep.take());
+        join(self.logins.take());
         self.unix_file = None;
     }
 }
@@ -233,6 +236,7 @@ impl Bound {
         let count = config.workers.max(1);
         raise_descriptor_limit(&config)?;
         let store = Store::new(&config.store(count)).map_err(StartError::Memory)?;
+        let door = Door::open(&config).map_err(StartError::Users)?;
         let (control, requests) = Control::new();
         let registry = Registry::new(count);
         let census = Arc::new(Census::default());
@@ -245,7 +249,9 @@ impl Bound {
         let gate = Arc::new(Gate::new(limit, waker.map_err(StartError::System)?));
         let (mailboxes, mut seats) = seats(count).map_err(StartError::System)?;
 
+        let (login_sender, logins) = crossbeam_channel::bounded(LOGIN_QUEUE_MAX);
         let host = ServerHost {
+            logins: login_sender,
             control: control.clone(),
             gate: Arc::clone(&gate),
             census: Arc::clone(&census),
@@ -262,6 +268,7 @@ impl Bound {
         let shared = Arc::new(Shared {
             hub: Hub::default(),
             live: Live::new(&config),
+            door,
             store,
             config,
             clock,
@@ -283,9 +290,10 @@ impl Bound {
             workers: Vec::new(),
             upkeep: None,
             tls,
+            logins: None,
             unix_file,
         };
-        server.start_threads(accept_poll, listeners, &census, seats)?;
+        server.start_threads(accept_poll, listeners, &census, seats, logins)?;
         Ok(server)
     }
 }
@@ -297,6 +305,7 @@ impl Server {
         listeners: Vec<listener::Listener>,
         census: &Arc<Census>,
         seats: Vec<Seat>,
+        logins: Receiver<logins::Request>,
     ) -> Result<(), StartError> {
         for (index, seat) in seats.into_iter().enumerate() {
             let desk = Desk {
@@ -316,6 +325,12 @@ impl Server {
         }
         let (stop, stopped) = crossbeam_channel::bounded(0);
         self.upkeep_stop = Some(stop);
+        if self.shared.door.is_locked() {
+            let mailboxes = self.mailboxes.clone();
+            let stopped = stopped.clone();
+            let serve = move || logins::run(&logins, &mailboxes, &stopped);
+            self.logins = Some(spawn("larder-logins".to_owned(), serve)?);
+        }
         let shared = Arc::clone(&self.shared);
         let mailboxes = self.mailboxes.clone();
         let keep = move || upkeep::run(&shared, &mailboxes, &stopped);

@@ -142,6 +142,8 @@ pub(super) struct Worker {
     /// pass: a storm of newcomers delays newcomers only.
     strangers: VecDeque<usize>,
     watchers: Vec<usize>,
+    /// Connections whose session is to be called again at the next letter or second.
+    holding: Vec<usize>,
     datagrams: Vec<Datagrams>,
     /// Connections with a partial request, and how many there may be; zero is no bound.
     partial: u64,
@@ -218,6 +220,7 @@ impl Worker {
             leftover: VecDeque::new(),
             strangers: VecDeque::new(),
             watchers: Vec::new(),
+            holding: Vec::new(),
             datagrams,
             partial: 0,
             partial_max,
@@ -255,14 +258,16 @@ impl Worker {
 
     /// How long the poll may wait.
     fn patience(&self) -> Option<Duration> {
-        let waiting = !self.leftover.is_empty() || !self.strangers.is_empty();
+        let waiting =
+            !self.leftover.is_empty() || !self.strangers.is_empty() || !self.fresh.is_empty();
         if waiting || self.datagrams.iter().any(Datagrams::is_ready) {
             return Some(Duration::ZERO);
         }
         if self.stopping.is_some() {
             return Some(Duration::from_millis(20));
         }
-        let watches_time = self.stalled > 0
+        let watches_time = !self.holding.is_empty()
+            || self.stalled > 0
             || self.handshaking > 0
             || (self.idle_timeout_s > 0 && !self.connections.is_empty());
         watches_time.then_some(Duration::from_secs(1))
@@ -302,8 +307,20 @@ impl Worker {
                 Letter::Stop { until } => self.stopping = Some(until),
             }
         }
+        self.release();
         for &key in &self.watchers {
             if let Some(connection) = self.connections.get_mut(key) {
+                enqueue(&mut self.fresh, connection, key);
+            }
+        }
+    }
+
+    /// Has the sessions called again that hold.
+    fn release(&mut self) {
+        for key in std::mem::take(&mut self.holding) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.holding = false;
+                connection.resume = true;
                 enqueue(&mut self.fresh, connection, key);
             }
         }
@@ -420,6 +437,9 @@ impl Worker {
             self.desk.counters.read_buf_oom.add(1);
             verdict = Verdict::Close(CloseReason::Error);
         }
+        if connection.holding && !self.holding.contains(&key) {
+            self.holding.push(key);
+        }
         if connection.watching && !self.watchers.contains(&key) {
             self.watchers.push(key);
             self.desk.mailbox.set_watchers(self.watchers.len());
@@ -440,7 +460,9 @@ impl Worker {
         match verdict {
             Verdict::Close(reason) => return self.close(key, reason),
             Verdict::Again => enqueue(queue, connection, key),
-            Verdict::Wait if connection.readable && !connection.is_blocked() => {
+            Verdict::Wait
+                if connection.readable && !connection.is_blocked() && !connection.holding =>
+            {
                 enqueue(queue, connection, key);
             }
             Verdict::Wait => {}
@@ -478,6 +500,7 @@ impl Worker {
             return;
         }
         self.swept_s = now_s;
+        self.release();
         if self.stalled == 0 && self.idle_timeout_s == 0 && self.handshaking == 0 {
             return;
         }
@@ -554,6 +577,9 @@ impl Worker {
         count_buffers(&self.desk.counters, &mut connection);
         if connection.awaits_write {
             self.stalled -= 1;
+        }
+        if connection.holding {
+            self.holding.retain(|&holding| holding != key);
         }
         if connection.watching {
             self.watchers.retain(|&watcher| watcher != key);
@@ -641,6 +667,9 @@ impl Turn<'_> {
         }
         if connection.watching {
             return self.watch(connection);
+        }
+        if connection.holding {
+            return Verdict::Wait;
         }
         if connection.resume {
             connection.resume = false;
@@ -741,6 +770,10 @@ impl Turn<'_> {
                     } else {
                         Verdict::Again
                     }
+                }
+                Next::Hold => {
+                    connection.holding = true;
+                    Verdict::Wait
                 }
                 Next::Watch => {
                     connection.watching = true;

@@ -106,6 +106,10 @@ pub(super) fn datagram(
     request: &[u8],
     send: &mut dyn FnMut(&[u8]),
 ) {
+    // A datagram belongs to nobody who could have logged in.
+    if ctx.shared.door.is_locked() {
+        return;
+    }
     // Each datagram chooses its dialect anew.
     let dialect = session.dialect;
     // A reply message that may still be joined by the end of its list.
@@ -146,6 +150,9 @@ pub(super) fn datagram(
 impl Session {
     /// Does one piece of work: a batch of requests, or a part of something long.
     fn step(&mut self, turn: &mut Turn<'_>, input: &[u8], allowance: u32, keys_max: usize) -> Step {
+        if let Some(step) = self.at_door(turn, input) {
+            return step;
+        }
         match std::mem::replace(&mut self.state, State::Command) {
             State::Command => self.commands(turn, input, allowance),
             State::Dump(dump) => self.dump(turn, dump),

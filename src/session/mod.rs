@@ -15,6 +15,7 @@ mod execute;
 mod keys;
 mod lines;
 mod live;
+pub mod login;
 mod meta;
 mod packets;
 mod prefix;
@@ -27,6 +28,9 @@ mod turn;
 pub mod watch;
 
 pub use live::Live;
+pub use login::{Door, Ticket};
+
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
@@ -51,6 +55,8 @@ pub struct Shared {
     pub hub: watch::Hub,
     /// What commands have changed since the start.
     pub live: Live,
+    /// Who may come in.
+    pub door: Door,
     /// What a session may ask of the process around it.
     pub host: Box<dyn Host>,
 }
@@ -72,6 +78,13 @@ pub trait Host: Send + Sync {
     /// What is wrong, in words.
     fn refresh_certificates(&self, _now: Now) -> Result<(), String> {
         Err("TLS is not enabled".to_owned())
+    }
+    /// Has the slow hash of a login computed elsewhere, and has this worker's sessions that hold
+    /// called when it is. False when too many wait: ask again. A host without threads computes
+    /// it at once.
+    fn log_in(&self, _worker: usize, ticket: &Arc<Ticket>) -> bool {
+        ticket.run();
+        true
     }
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
@@ -148,6 +161,9 @@ pub enum Next {
     Flush,
     /// This client has had its share of the turn: send `output`, serve others, call again.
     Yield,
+    /// Send `output` and read nothing; call again when [`Host::log_in`] has news, and at the
+    /// latest when a second has passed.
+    Hold,
     /// The session has become a watcher: send `output` and then what `Hub::take` has for it.
     Watch,
     /// Send `output`, then close. Read nothing more.
@@ -226,6 +242,7 @@ pub struct Session {
     /// The connection, as log lines name it.
     id: u64,
     dialect: Dialect,
+    side: login::Side,
     state: State,
     /// A line is there and its data block is not: the client is sending a value.
     awaits_block: bool,
@@ -313,6 +330,7 @@ impl Session {
         Self {
             id: peer.id,
             dialect: peer.dialect,
+            side: login::Side::default(),
             state: State::Command,
             awaits_block: false,
         }

@@ -128,7 +128,8 @@ pub(super) const ROWS: &[Setting] = &[
         short: Some('Y'),
         kind: Kind::Value("FILE"),
         group: Group::Commands,
-        help: "Users and passwords of the text protocol.",
+        help: "Users who may come in by the text protocol, one NAME:PASSWORD a line; a password \
+               may be a hash (--hash-password). Everybody else is refused. Read again at SIGHUP.",
         apply: |config, value| {
             config.auth_file = Some(PathBuf::from(text(value)?));
             Ok(())
@@ -140,9 +141,6 @@ pub(super) const ROWS: &[Setting] = &[
                 .as_ref()
                 .map_or_else(|| "no".to_owned(), |path| path.display().to_string())
         }),
-        support: Support::Refused(
-            "This version of larderd has no login; it will not start as if it had one.",
-        ),
         ..ROW
     },
     Setting {

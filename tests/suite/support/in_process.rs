@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use larder::config::parse::{Action, parse};
 use larder::session::{
-    CloseReason, Context, Dialect, Facts, Host, Live, Next, Peer, Session, Shared, watch,
+    CloseReason, Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared, watch,
 };
 use larder::stats::Registry;
 use larder::store::Store;
@@ -72,6 +72,7 @@ impl InProcess {
         let shared = Shared {
             store: Store::new(&loaded.config.store(1)).expect("memory"),
             live: Live::new(&loaded.config),
+            door: Door::open(&loaded.config).expect("users"),
             config: loaded.config,
             clock,
             registry: Registry::new(1),
@@ -160,6 +161,8 @@ impl Conversation {
                     self.wanted = at_least.max(1);
                 }
                 Next::Flush | Next::Yield => self.wanted = 0,
+                // A script moves the clock before it says more.
+                Next::Hold => self.wanted = 1,
                 Next::Watch => {
                     self.watches = true;
                     self.wanted = usize::MAX;

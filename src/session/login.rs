@@ -1,0 +1,300 @@
+//! The door of a conversation: who has not logged in may do that, and leave.
+//!
+//! A [`Door`] holds the users of the daemon; each session stands before it or behind it. The gate
+//! is one place, [`Session::at_door`], which every step of every conversation passes, so that no
+//! dialect and no listener can be forgotten. Slow hashes are computed by a thread of the host;
+//! the session holds until it has told.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use memchr::memchr;
+
+use super::turn::Turn;
+use super::{Dialect, Next, Session, Step};
+use crate::auth::{FileError, Identity, Slow, Users, Verdict, file};
+use crate::config::Config;
+use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_REPLIES_SIZE_MAX, LOGIN_REQUEST_SIZE_MAX};
+use crate::protocol::ProtocolError;
+use crate::protocol::binary::MAGIC_REQUEST;
+use crate::protocol::text::login::{self, Line};
+
+/// One file of users, and the table made of it.
+struct Book {
+    path: PathBuf,
+    users: ArcSwap<Users>,
+}
+
+impl Book {
+    fn open(path: &Path) -> Result<Self, FileError> {
+        Ok(Self {
+            path: path.to_owned(),
+            users: ArcSwap::from_pointee(load(path)?),
+        })
+    }
+}
+
+/// Reads a file of users under a new key.
+fn load(path: &Path) -> Result<Users, FileError> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| FileError {
+        path: path.to_owned(),
+        line: None,
+        reason: format!("the system gives no random bytes: {error}"),
+    })?;
+    let loaded = file::load(path, key)?;
+    if let Some(warning) = &loaded.warning {
+        log::warn!("{warning}");
+    }
+    // A promise that nothing keeps would be worse than none.
+    if loaded.users.restricts() {
+        return Err(FileError {
+            path: path.to_owned(),
+            line: None,
+            reason: "this version of larderd has no permissions; leave `user` lines out".to_owned(),
+        });
+    }
+    Ok(loaded.users)
+}
+
+/// Who may come in.
+#[derive(Default)]
+pub struct Door {
+    /// Users of the text protocol (`-Y`); without them it is open.
+    text: Option<Book>,
+}
+
+impl Door {
+    /// The door that these settings ask for.
+    ///
+    /// # Errors
+    ///
+    /// When a file of users cannot be read or is wrong.
+    pub fn open(config: &Config) -> Result<Self, FileError> {
+        Ok(Self {
+            text: config.auth_file.as_deref().map(Book::open).transpose()?,
+        })
+    }
+
+    /// Whether anybody must log in.
+    pub fn is_locked(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// Reads the users again. Who is in stays in; where a file is wrong its old users stay.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and on which line.
+    pub fn reload(&self) -> Result<(), FileError> {
+        if let Some(book) = &self.text {
+            book.users.store(Arc::new(load(&book.path)?));
+        }
+        Ok(())
+    }
+}
+
+/// A slow hash on its way through a thread of the host.
+pub struct Ticket {
+    slow: parking_lot::Mutex<Option<Slow>>,
+    told: OnceLock<Option<Identity>>,
+}
+
+impl Ticket {
+    fn new(slow: Slow) -> Arc<Self> {
+        Arc::new(Self {
+            slow: parking_lot::Mutex::new(Some(slow)),
+            told: OnceLock::new(),
+        })
+    }
+
+    /// Computes the hash; for the host to call where it delays nobody.
+    pub fn run(&self) {
+        let slow = self.slow.lock().take();
+        if let Some(slow) = slow {
+            let _ = self.told.set(slow.run());
+        }
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket")
+    }
+}
+
+/// On which side of the door a session stands.
+#[derive(Debug, Default)]
+pub(super) enum Side {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    /// Before it.
+    Outside(Box<Visitor>),
+    /// Behind it, by login or because the door is open.
+    Inside,
+}
+
+/// Somebody who has not logged in.
+#[derive(Debug, Default)]
+pub(super) struct Visitor {
+    /// Bytes said to them.
+    said: usize,
+    /// Wrong pairs of name and password.
+    failures: u32,
+    /// After a failure nothing is heard until the clock passes this, in seconds of uptime.
+    deaf_until_s: Option<u32>,
+    /// The hash that is being computed, whether the host has it, and what success is told by.
+    pending: Option<(Arc<Ticket>, bool, &'static [u8])>,
+}
+
+impl Session {
+    /// Serves who has not logged in; `None` lets the conversation go on.
+    pub(super) fn at_door(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> Option<Step> {
+        match &self.side {
+            Side::Inside => return None,
+            Side::Unknown if !turn.ctx.shared.door.is_locked() => {
+                self.side = Side::Inside;
+                return None;
+            }
+            Side::Unknown => self.side = Side::Outside(Box::default()),
+            Side::Outside(_) => {}
+        }
+        let Side::Outside(mut visitor) = std::mem::take(&mut self.side) else {
+            return None;
+        };
+        let before = turn.out.len();
+        let (step, identity) = self.receive(turn, &mut visitor, input);
+        visitor.said += turn.out.len() - before;
+        if identity.is_some() {
+            self.side = Side::Inside;
+            return Some(step);
+        }
+        let is_spent = visitor.said > LOGIN_REPLIES_SIZE_MAX;
+        self.side = Side::Outside(visitor);
+        Some(if is_spent {
+            Step::leave(step.consumed, Next::Abort)
+        } else {
+            step
+        })
+    }
+
+    fn receive(
+        &mut self,
+        turn: &mut Turn<'_>,
+        visitor: &mut Visitor,
+        input: &[u8],
+    ) -> (Step, Option<Identity>) {
+        if let Some((ticket, is_taken, welcome)) = visitor.pending.take() {
+            let Some(told) = ticket.told.get() else {
+                let is_taken = is_taken || turn.ctx.shared.host.log_in(turn.ctx.worker, &ticket);
+                visitor.pending = Some((ticket, is_taken, welcome));
+                return (Step::leave(0, Next::Hold), None);
+            };
+            return match told {
+                Some(identity) => (enter(turn, 0, welcome), Some(identity.clone())),
+                None => (fail(turn, visitor, 0), None),
+            };
+        }
+        if visitor
+            .deaf_until_s
+            .is_some_and(|until_s| turn.now().uptime_s < until_s)
+        {
+            return (Step::leave(0, Next::Hold), None);
+        }
+        if visitor.failures >= LOGIN_FAILURES_MAX {
+            return (Step::leave(0, Next::Close), None);
+        }
+        let Some(first) = input.first() else {
+            return (Step::wait(0, 1), None);
+        };
+        let is_text = *first != MAGIC_REQUEST && self.dialect != Dialect::Binary;
+        match &turn.ctx.shared.door.text {
+            Some(book) if is_text => {
+                let users = book.users.load();
+                let outcome = text(turn, visitor, &users, input);
+                if outcome.1.is_some() {
+                    self.dialect = Dialect::Text;
+                }
+                outcome
+            }
+            // There is no way in for this dialect.
+            Some(_) | None => (Step::leave(0, Next::Abort), None),
+        }
+    }
+}
+
+/// A line of the text protocol before login.
+fn text(
+    turn: &mut Turn<'_>,
+    visitor: &mut Visitor,
+    users: &Users,
+    input: &[u8],
+) -> (Step, Option<Identity>) {
+    let stay = |step: Step| (step, None);
+    let Some(line_end) = memchr(b'\n', input) else {
+        return stay(if input.len() > LOGIN_REQUEST_SIZE_MAX {
+            Step::leave(0, Next::Abort)
+        } else {
+            Step::wait(0, input.len() + 1)
+        });
+    };
+    let line_size = line_end + 1;
+    if line_size > LOGIN_REQUEST_SIZE_MAX {
+        return stay(Step::leave(0, Next::Abort));
+    }
+    let (size, welcome) = match login::line(&input[..line_size]) {
+        Line::Login { size, welcome } => (size, welcome),
+        Line::Quit => return stay(Step::leave(line_size, Next::Close)),
+        Line::TooShort => return stay(Step::leave(line_size, Next::Abort)),
+        Line::Other => {
+            turn.say(ProtocolError::Unauthenticated.reply());
+            return stay(Step::served(line_size));
+        }
+    };
+    let Some(size) = usize::try_from(size)
+        .ok()
+        .filter(|size| *size <= LOGIN_REQUEST_SIZE_MAX)
+    else {
+        turn.say(ProtocolError::LoginTooLong.reply());
+        return stay(Step::served(line_size));
+    };
+    let total = line_size + size + 2;
+    let Some(block) = input.get(line_size..total) else {
+        return stay(Step::wait(0, total));
+    };
+    let (name, password) = match login::pair(block) {
+        Ok(pair) => pair,
+        Err(error) => {
+            turn.say(error.reply());
+            return stay(Step::served(total));
+        }
+    };
+    match users.check(name, password) {
+        Verdict::Granted(identity) => (enter(turn, total, welcome), Some(identity)),
+        Verdict::Refused => stay(fail(turn, visitor, total)),
+        Verdict::Slow(slow) => {
+            let ticket = Ticket::new(slow);
+            let is_taken = turn.ctx.shared.host.log_in(turn.ctx.worker, &ticket);
+            visitor.pending = Some((ticket, is_taken, welcome));
+            stay(Step::leave(total, Next::Hold))
+        }
+    }
+}
+
+fn enter(turn: &mut Turn<'_>, consumed: usize, welcome: &[u8]) -> Step {
+    turn.counters().auth_cmds.add(1);
+    turn.say(welcome);
+    Step::served(consumed)
+}
+
+/// Tells of a failure, and listens no more for a moment: guessing is slow.
+fn fail(turn: &mut Turn<'_>, visitor: &mut Visitor, consumed: usize) -> Step {
+    turn.counters().auth_cmds.add(1);
+    turn.counters().auth_errors.add(1);
+    turn.say(ProtocolError::LoginFailed.reply());
+    visitor.failures += 1;
+    visitor.deaf_until_s = Some(turn.now().uptime_s + 1);
+    Step::leave(consumed, Next::Hold)
+}
