@@ -16,6 +16,8 @@ mod keys;
 mod lines;
 mod live;
 pub mod login;
+#[cfg(test)]
+mod login_tests;
 mod meta;
 mod packets;
 mod prefix;
