@@ -184,9 +184,8 @@ impl Users {
         };
         work.compared += 1;
         let fits = bool::from(offered.ct_eq(known));
-        match (user, fits) {
-            (Some(user), true) => return Verdict::Granted(user.identity.clone()),
-            (None, _) | (_, false) => {}
+        if let (Some(user), true) = (user, fits) {
+            return Verdict::Granted(user.identity.clone());
         }
         let Some(dearest) = &self.dearest else {
             return Verdict::Refused;
@@ -221,7 +220,7 @@ impl Users {
     }
 
     fn digest(&self, purpose: Purpose, text: &[u8]) -> Digest {
-        keyed(&*self.key, &[&[purpose as u8], text])
+        keyed(&self.key, &[&[purpose as u8], text])
     }
 
     /// Takes in a user. False when the name is taken.
@@ -251,12 +250,11 @@ enum Purpose {
 }
 
 /// HMAC-SHA-256 over the pieces, one behind the other.
-pub(crate) fn keyed(key: &[u8], pieces: &[&[u8]]) -> Digest {
-    let mut mac = match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mac) => mac,
-        // A key of any size is taken: this arm is never reached.
-        Err(_) => return [0; DIGEST_SIZE],
-    };
+fn keyed(key: &[u8; DIGEST_SIZE], pieces: &[&[u8]]) -> Digest {
+    // The function fills a short key up with zeros itself; a full one cannot be refused.
+    let mut block = Zeroizing::new([0; 64]);
+    block[..DIGEST_SIZE].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
     for piece in pieces {
         mac.update(piece);
     }

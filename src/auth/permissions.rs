@@ -65,8 +65,8 @@ impl Permissions {
 
     /// Whether a request for this key may be served.
     pub fn allows_key(&self, need: Need, key: &[u8]) -> bool {
-        let is_ours = |prefix: &Box<[u8]>| key.starts_with(prefix);
-        self.allows(need) && (self.prefixes.is_empty() || self.prefixes.iter().any(is_ours))
+        let mut prefixes = self.prefixes.iter();
+        self.allows(need) && (self.prefixes.is_empty() || prefixes.any(|p| key.starts_with(p)))
     }
 
     /// Reads the words behind a user's name: `+@read +@write +@admin +@all -@admin ~PREFIX*`.

@@ -1,3 +1,5 @@
+//! What the table of users promises.
+
 use super::*;
 
 const KEY: [u8; 32] = [7; 32];
