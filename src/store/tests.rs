@@ -629,3 +629,40 @@ fn room_that_another_class_does_not_use_is_taken_before_anything_goes() {
     assert_eq!(after.evictions, before.evictions, "{after:?}");
     assert!(after.reassign_rescues > 0, "{after:?}");
 }
+
+#[test]
+fn joins_in_a_full_store_leave_it_whole() {
+    let store = store(&testing::config(8));
+    let mut seed = 99_u64;
+    let mut below = |bound: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from((seed >> 11) % bound).unwrap()
+    };
+    let bytes = vec![7; 1 << 20];
+    for turn in 0..3000_u32 {
+        let key = format!("key{}", below(30));
+        let mode = [PutMode::Append, PutMode::Prepend, PutMode::Set][below(3)];
+        let size = [10, 5000, 30_000, 200_000, 600_000][below(5)];
+        let request = Put {
+            mode,
+            ..put(&store, key.as_bytes())
+        };
+        if below(2) == 0 {
+            store.put(&request, &bytes[..size], later(turn / 100));
+        } else if let Ok(mut upload) =
+            store.begin_upload(&request, u32::try_from(size).unwrap(), later(turn / 100))
+        {
+            if store
+                .fill_upload(&mut upload, &bytes[..size], later(turn / 100))
+                .is_ok()
+            {
+                store.finish_upload(upload, later(turn / 100));
+            } else {
+                store.abort_upload(upload);
+            }
+        }
+        store.check();
+    }
+}

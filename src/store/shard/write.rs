@@ -387,9 +387,10 @@ impl Shard {
         let key = header.key(chunk).to_vec();
         let value = header.inline_value(chunk).to_vec();
         let cut = Slabs::cut_of(&self.lease, handle);
-        let to = if spec.physical_size() <= self.common.classes.cuts()[usize::from(cut)].chunk_size
-            && !header.has(Mark::PINNED)
-        {
+        let in_place = spec.physical_size()
+            <= self.common.classes.cuts()[usize::from(cut)].chunk_size
+            && !header.has(Mark::PINNED);
+        let to = if in_place {
             let chunk = self.lease.at_mut(handle);
             spec.write(chunk, &key, value.len(), now.uptime_s, header.serial);
             handle
@@ -410,7 +411,8 @@ impl Shard {
         for mark in [Mark::STALE, Mark::TOKEN_SENT, Mark::BINARY_KEY] {
             item::set_mark(chunk, mark, header.has(mark));
         }
-        if to == handle {
+        // Not "if it is the same place": the old item may have made room for the new one.
+        if in_place {
             item::set_kind(chunk, item::Kind::Linked);
             item::set_queue(chunk, header.queue());
             item::set_next(chunk, header.next);
