@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
+use super::mailbox::ip_and_port;
+use crate::session::{Dialect, Peer};
+
 /// What a socket is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Place {
@@ -66,6 +69,20 @@ enum Role {
 }
 
 impl Info {
+    /// What a session is told of this client.
+    pub(super) fn as_peer(&self, dialect: Dialect) -> Peer {
+        let (address, port) = ip_and_port(self.peer);
+        Peer {
+            id: u64::try_from(self.descriptor).unwrap_or(0),
+            transport: if self.peer.is_some() { "tcp" } else { "local" },
+            address,
+            port,
+            dialect,
+            secured: false,
+            certificate: None,
+        }
+    }
+
     /// A listening socket, or one for datagrams.
     pub(super) fn listener(descriptor: i32, place: Place, now_s: u32) -> Self {
         let (role, state) = match &place {

@@ -4,11 +4,13 @@
 //! are bounded by what a worker reads or a session gathers in one go. An idle one is this struct,
 //! its [`Info`] and its session.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::census::Info;
 use super::stream::{Received, Sent, Stream};
 use crate::session::{CloseReason, Dialect, Session};
+use crate::stats::Counters;
 
 /// One client's socket, and what it holds between turns.
 pub(super) struct Connection {
@@ -199,8 +201,20 @@ impl Connection {
         self.input.capacity() != 0
     }
 
+    /// Brings the gauges up to its buffers.
+    pub(super) fn count_buffers(&mut self, counters: &Counters) {
+        if let Some(change) = self.change() {
+            let (before, after) = change.bytes;
+            counters.buffer_bytes.add(after);
+            counters.buffer_bytes.sub(before);
+            let (before, after) = change.buffers;
+            counters.buffers.add(after);
+            counters.buffers.sub(before);
+        }
+    }
+
     /// How its buffers have changed since this was last asked.
-    pub(super) fn change(&mut self) -> Option<Change> {
+    fn change(&mut self) -> Option<Change> {
         let bytes = self.input.capacity() + self.output.capacity();
         if bytes == self.counted_bytes {
             return None;
@@ -249,6 +263,14 @@ impl Connection {
             self.active_s = now_s;
             self.info.set_active(now_s);
         }
+    }
+}
+
+/// Puts a connection into one of its worker's queues, unless it stands in one.
+pub(super) fn enqueue(queue: &mut VecDeque<usize>, connection: &mut Connection, key: usize) {
+    if !connection.queued {
+        connection.queued = true;
+        queue.push_back(key);
     }
 }
 

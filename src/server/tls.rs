@@ -35,6 +35,10 @@ use crate::config::tls::{TlsConfig, TlsVersion, verify};
 use crate::limits::{CERTIFICATE_FILE_SIZE_MAX, SECURED_OUTPUT_SIZE_MAX, TLS_SESSION_COUNT_MAX};
 use crate::session::{Certificate, TlsFacts};
 
+/// What every client that begins TLS sends first: a handshake record, and the version's first
+/// half.
+pub(super) const CLIENT_HELLO: &[u8] = &[22, 3];
+
 /// Reads from the socket in one receive; a client that sends nothing but empty records has no
 /// more of a turn than that.
 const READ_COUNT_MAX: usize = 32;

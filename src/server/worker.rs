@@ -20,17 +20,17 @@ use slab::Slab;
 
 use super::Control;
 use super::census::{Census, Info};
-use super::connection::Connection;
+use super::connection::{Connection, enqueue};
 use super::gate::Gate;
 use super::mailbox::{Letter, Letters, Mailbox, Newcomer, ip_and_port};
 use super::stream::{Received, Sent, Stream};
-use super::tls::{Tls, Trouble};
+use super::tls::{CLIENT_HELLO, Tls, Trouble};
 use super::udp::Datagrams;
 use crate::limits::{
     FLUSH_COUNT_MAX, HANDSHAKE_COUNT_MAX, HANDSHAKE_MAX_S, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE,
     SCRATCH_SIZE, SHARE_COUNT_MAX, WRITE_STALL_MAX_S,
 };
-use crate::session::{CloseReason, Context, Next, Peer, Session, Shared};
+use crate::session::{CloseReason, Context, Next, Session, Shared};
 use crate::stats::Counters;
 use crate::time::Now;
 
@@ -45,10 +45,6 @@ const EVENT_COUNT: usize = 1024;
 
 /// Least number of connections with work left that have a turn in one pass.
 const LEFTOVER_COUNT_MIN: usize = 16;
-
-/// What every client that begins TLS sends first: a handshake record, and the version's first
-/// half.
-const CLIENT_HELLO: &[u8] = &[22, 3];
 
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
@@ -89,7 +85,7 @@ impl Desk {
             self.counters.ssl_new_sessions.add(1);
         }
         if let Some(certificate) = connection.stream.certificate() {
-            let mut peer = peer_of(&connection.info, connection.dialect);
+            let mut peer = connection.info.as_peer(connection.dialect);
             peer.secured = true;
             peer.certificate = Some(certificate);
             connection.session = Session::new(&peer);
@@ -104,7 +100,7 @@ impl Desk {
             &self.counters.ssl_proto_errors
         };
         counter.add(1);
-        let peer = peer_of(info, crate::session::Dialect::Auto);
+        let peer = info.as_peer(crate::session::Dialect::Auto);
         context.shared.hub.tls_failed(context, &peer, &trouble.text);
         log::debug!("connection {}: TLS: {}", info.descriptor, trouble.text);
         if trouble.is_plain {
@@ -351,7 +347,7 @@ impl Worker {
             (None, _) => Stream::plain(socket),
         };
         self.handshaking += usize::from(stream.is_secured());
-        let mut peer = peer_of(&info, dialect);
+        let mut peer = info.as_peer(dialect);
         peer.secured = stream.is_secured();
         let session = Session::new(&peer);
         let mut connection = Connection::new(stream, session, info, now_s);
@@ -427,7 +423,7 @@ impl Worker {
         if self.output.capacity() > OUTPUT_KEEP {
             self.output = Vec::with_capacity(SCRATCH_SIZE);
         }
-        count_buffers(&self.desk.counters, connection);
+        connection.count_buffers(&self.desk.counters);
         match (held, connection.holds_input()) {
             (false, true) => self.partial += 1,
             (true, false) => self.partial -= 1,
@@ -574,7 +570,7 @@ impl Worker {
             self.partial -= 1;
         }
         connection.free_buffers();
-        count_buffers(&self.desk.counters, &mut connection);
+        connection.count_buffers(&self.desk.counters);
         if connection.awaits_write {
             self.stalled -= 1;
         }
@@ -593,7 +589,7 @@ impl Worker {
             self.desk.tell(&context, &connection.info, trouble);
         }
         connection.session.close(&context);
-        let peer = peer_of(&connection.info, crate::session::Dialect::Auto);
+        let peer = connection.info.as_peer(crate::session::Dialect::Auto);
         context.shared.hub.closed(&context, &peer, reason);
         let descriptor = connection.descriptor();
         log::debug!("connection {descriptor} closed: {}", reason.name());
@@ -605,37 +601,6 @@ impl Worker {
         // The descriptor must be free before the acceptor hears that there is room.
         drop(connection);
         self.desk.gate.release();
-    }
-}
-
-fn enqueue(queue: &mut VecDeque<usize>, connection: &mut Connection, key: usize) {
-    if !connection.queued {
-        connection.queued = true;
-        queue.push_back(key);
-    }
-}
-
-fn count_buffers(counters: &Counters, connection: &mut Connection) {
-    if let Some(change) = connection.change() {
-        let (before, after) = change.bytes;
-        counters.buffer_bytes.add(after);
-        counters.buffer_bytes.sub(before);
-        let (before, after) = change.buffers;
-        counters.buffers.add(after);
-        counters.buffers.sub(before);
-    }
-}
-
-fn peer_of(info: &Info, dialect: crate::session::Dialect) -> Peer {
-    let (address, port) = ip_and_port(info.peer);
-    Peer {
-        id: u64::try_from(info.descriptor).unwrap_or(0),
-        transport: if info.peer.is_some() { "tcp" } else { "local" },
-        address,
-        port,
-        dialect,
-        secured: false,
-        certificate: None,
     }
 }
 
