@@ -1,7 +1,7 @@
 //! The door of a conversation: who has not logged in may do that, and leave.
 //!
 //! A [`Door`] holds the users of the daemon; each session stands before it or behind it. The gate
-//! is one place, [`Session::at_door`], which every step of every conversation passes, so that no
+//! is one place, `Session::at_door`, which every step of every conversation passes, so that no
 //! dialect and no listener can be forgotten. Slow hashes are computed by a thread of the host;
 //! the session holds until it has told.
 

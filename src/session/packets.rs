@@ -1,6 +1,6 @@
 //! Conversations in packets: the binary protocol.
 //!
-//! What requests do to the cache, and how that is counted, is in [`execute`](super::execute) as
+//! What requests do to the cache, and how that is counted, is in [`execute`] as
 //! for the other dialects; here stands only how they ask and what they are answered.
 
 use super::data::{self, Answer, Form};
