@@ -155,7 +155,7 @@ pub(super) const ROWS: &[Setting] = &[
         show: |config| show_yes(config.sasl),
         stat: stat("auth_enabled_sasl"),
         support: Support::Refused(
-            "This version of larderd has no login; it will not start as if it had one.",
+            "This version of larderd has no login over the binary protocol; -Y logs in over text.",
         ),
         ..ROW
     },
