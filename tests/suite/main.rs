@@ -6,6 +6,7 @@
 
 mod attacks;
 mod background;
+mod binary;
 mod clients;
 mod connections;
 mod differential;

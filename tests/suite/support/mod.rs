@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod in_process;
+pub(crate) mod packet;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod transcript;
