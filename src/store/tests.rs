@@ -293,16 +293,7 @@ fn a_value_that_is_being_sent_survives_its_key() {
     let mut sent = Vec::new();
     store.read_pin(&mut pin, 1000, &mut sent);
     set(&store, b"k", b"other", NOW);
-    let delete = Delete {
-        key: b"k",
-        hash: store.hash(b"k"),
-        compare: None,
-        invalidate: false,
-        drop_value: false,
-        touch: None,
-        assign_cas: None,
-        client_flags: None,
-    };
+    let delete = Delete::new(b"k", store.hash(b"k"));
     assert!(matches!(
         store.delete(&delete, NOW),
         DeleteStatus::Deleted { value_size: 5, .. }
@@ -517,16 +508,7 @@ fn disturb(store: &Store, seed: u32, turns: u32) {
         let hash = store.hash(key.as_bytes());
         match state >> 29 {
             0 => {
-                let delete = Delete {
-                    key: key.as_bytes(),
-                    hash,
-                    compare: None,
-                    invalidate: false,
-                    drop_value: false,
-                    touch: None,
-                    assign_cas: None,
-                    client_flags: None,
-                };
+                let delete = Delete::new(key.as_bytes(), hash);
                 store.delete(&delete, NOW);
             }
             1..4 => {
@@ -606,16 +588,7 @@ fn room_that_another_class_does_not_use_is_taken_before_anything_goes() {
     for number in 0..stored {
         if number % 4 != 0 {
             let key = number.to_string();
-            let delete = Delete {
-                key: key.as_bytes(),
-                hash: store.hash(key.as_bytes()),
-                compare: None,
-                invalidate: false,
-                drop_value: false,
-                touch: None,
-                assign_cas: None,
-                client_flags: None,
-            };
+            let delete = Delete::new(key.as_bytes(), store.hash(key.as_bytes()));
             store.delete(&delete, NOW);
         }
     }
