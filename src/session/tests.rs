@@ -326,6 +326,33 @@ fn datagrams_are_answered_message_by_message() {
 }
 
 #[test]
+fn each_datagram_chooses_its_protocol_anew() {
+    let bench = plain();
+    let mut client = bench.client(1);
+    let set = b"\x80\x01\0\x01\x08\0\0\0\0\0\0\x0a\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0kv";
+    let get = b"\x80\x00\0\x01\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0\0\0\0\0\0k";
+    let stored = client.datagram(set);
+    assert_eq!(
+        (stored.len(), &stored[0][..8]),
+        (1, &b"\x81\x01\0\0\0\0\0\0"[..])
+    );
+    assert_eq!(
+        client.datagram(b"get k\r\n"),
+        [b"VALUE k 0 1\r\nv\r\nEND\r\n"]
+    );
+    let both = client.datagram(&[&get[..], get].concat());
+    assert_eq!(both.len(), 2);
+    assert!(both.iter().all(|message| message.ends_with(b"\0\0\0\0v")));
+    // A piece of a request is dropped.
+    assert!(client.datagram(&set[..set.len() - 1]).is_empty());
+    let large = vec![b'x'; 100_000];
+    let text = [&b"set k 0 0 100000\r\n"[..], &large, b"\r\n"].concat();
+    bench.client(2).say(&text);
+    let whole = client.datagram(get);
+    assert_eq!((whole.len(), whole[0].len()), (1, 24 + 4 + 100_000));
+}
+
+#[test]
 fn plain_stats_have_as_many_lines_as_memcached() {
     let lines = |bench: &Bench| {
         let answer = bench.client(1).say(b"stats\r\n");

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::support::client::show;
+use crate::support::packet::{Packet, Reply};
 use crate::support::{Client, Server};
 
 /// Requests in one conversation. They are sent one by one and numbers never get shorter: memcached
@@ -38,6 +39,10 @@ const EXPIRIES: &[&str] = &["0", "0", "0", "1000", "-1"];
 struct Choices(u64);
 
 impl Choices {
+    fn from_seed(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -151,6 +156,15 @@ fn answer(client: &mut Client, request: &str) -> Vec<u8> {
     }
 }
 
+/// The seeds of a run.
+fn seeds() -> Vec<u64> {
+    let given = std::env::var("LARDER_SEED").ok();
+    match given.and_then(|text| text.parse().ok()) {
+        Some(seed) => vec![seed],
+        None => (1..=5).collect(),
+    }
+}
+
 #[test]
 fn larder_and_memcached_say_the_same() {
     let Some(memcached) = Server::memcached(&[]) else {
@@ -160,13 +174,8 @@ fn larder_and_memcached_say_the_same() {
     let version = memcached.connect().command("version");
     let is_new = version.as_str() >= "VERSION 1.6.45";
     let larder = Server::start(&[]);
-    let given = std::env::var("LARDER_SEED").ok();
-    let seeds: Vec<u64> = match given.and_then(|text| text.parse().ok()) {
-        Some(seed) => vec![seed],
-        None => (1..=5).collect(),
-    };
-    for seed in seeds {
-        let mut choices = Choices(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for seed in seeds() {
+        let mut choices = Choices::from_seed(seed);
         let mut ours = larder.connect();
         let mut theirs = memcached.connect();
         // Numbers that requests compare with are below any cas that comes by itself.
@@ -186,6 +195,95 @@ fn larder_and_memcached_say_the_same() {
                 "seed {seed}, {version}\n  {before:#?}\n  larder {}\n  theirs {}",
                 show(&got),
                 show(&wanted)
+            );
+            if before.len() > SHOWN_COUNT {
+                before.pop_front();
+            }
+        }
+    }
+}
+
+/// A request in binary.
+fn packet(choices: &mut Choices) -> Packet {
+    const STORE: &[u8] = &[0x01, 0x02, 0x03, 0x11, 0x12, 0x13];
+    const JOIN: &[u8] = &[0x0e, 0x0f, 0x19, 0x1a];
+    const GET: &[u8] = &[0x00, 0x09, 0x0c, 0x0d];
+    const TOUCH: &[u8] = &[0x1c, 0x1d, 0x1e, 0x23, 0x24];
+    const COUNT: &[u8] = &[0x05, 0x15];
+    const DELETE: &[u8] = &[0x04, 0x14];
+    const FLUSH: &[u8] = &[0x08, 0x18];
+    const BARE: &[u8] = &[0x0a, 0x1b, 0x20, 0x30, 0x7f];
+    let key = choices.of(KEYS);
+    let cas = if choices.below(4) == 0 { u64::MAX } else { 0 };
+    let kind = choices.below(40);
+    let opcodes = match kind {
+        0..10 => STORE,
+        10..15 => JOIN,
+        15..22 => GET,
+        22..27 => TOUCH,
+        27..33 => COUNT,
+        33..37 => DELETE,
+        37 => FLUSH,
+        _ => BARE,
+    };
+    let opcode = opcodes[choices.below(opcodes.len())];
+    match kind {
+        0..10 => Packet::store(opcode, key, choices.of(VALUES)).cas(cas),
+        // What is put beside a number must not begin with zero, or it gets shorter.
+        10..15 => {
+            let value = choices.of(&["", "x"]);
+            Packet::new(opcode, key).value(value).cas(cas)
+        }
+        15..22 => Packet::new(opcode, key),
+        22..27 => Packet::new(opcode, key).words(&[1000]),
+        27..33 => {
+            let delta = choices.below(200) as u64;
+            let exptime = if choices.below(2) == 0 { 0 } else { u32::MAX };
+            Packet::count(opcode, key, delta, exptime)
+        }
+        33..37 => Packet::new(opcode, key).cas(cas),
+        _ => Packet::new(opcode, ""),
+    }
+}
+
+/// All replies to a request but for their cas, which is anyone's own: those before the reply to
+/// one more request.
+fn replies(client: &mut Client, request: &[u8]) -> Vec<Reply> {
+    const LAST: u32 = 4711;
+    client.send([request, &Packet::new(0x0a, "").bytes(LAST)].concat());
+    let mut replies = Vec::new();
+    loop {
+        let reply = Reply::take(client).expect("a reply");
+        if reply.opaque == LAST {
+            return replies;
+        }
+        let has_cas = u64::from(reply.cas != 0);
+        replies.push(Reply {
+            cas: has_cas,
+            ..reply
+        });
+    }
+}
+
+#[test]
+fn larder_and_memcached_say_the_same_in_binary() {
+    let Some(memcached) = Server::memcached(&[]) else {
+        eprintln!("skipped: no memcached is installed");
+        return;
+    };
+    let larder = Server::start(&[]);
+    for seed in seeds() {
+        let mut choices = Choices::from_seed(seed);
+        let (mut ours, mut theirs) = (larder.connect(), memcached.connect());
+        let mut before = VecDeque::new();
+        for opaque in 0..3000 {
+            let packet = packet(&mut choices);
+            let bytes = packet.bytes(opaque % 1000);
+            let (got, wanted) = (replies(&mut ours, &bytes), replies(&mut theirs, &bytes));
+            before.push_back(format!("{packet:?}"));
+            assert!(
+                got == wanted,
+                "seed {seed}\n  {before:#?}\n  larder {got:?}\n  theirs {wanted:?}"
             );
             if before.len() > SHOWN_COUNT {
                 before.pop_front();
