@@ -132,8 +132,8 @@ pub(super) enum Side {
     Unknown,
     /// Before it.
     Outside(Box<Visitor>),
-    /// Behind it, by login or because the door is open.
-    Inside,
+    /// Behind it: as this user, or as nobody in particular because the door is open.
+    Inside(Option<Identity>),
 }
 
 /// Somebody who has not logged in.
@@ -153,9 +153,9 @@ impl Session {
     /// Serves who has not logged in; `None` lets the conversation go on.
     pub(super) fn at_door(&mut self, turn: &mut Turn<'_>, input: &[u8]) -> Option<Step> {
         match &self.side {
-            Side::Inside => return None,
+            Side::Inside(_) => return None,
             Side::Unknown if !turn.ctx.shared.door.is_locked() => {
-                self.side = Side::Inside;
+                self.side = Side::Inside(None);
                 return None;
             }
             Side::Unknown => self.side = Side::Outside(Box::default()),
@@ -168,7 +168,11 @@ impl Session {
         let (step, identity) = self.receive(turn, &mut visitor, input);
         visitor.said += turn.out.len() - before;
         if identity.is_some() {
-            self.side = Side::Inside;
+            self.side = Side::Inside(identity);
+            if let Some(identity) = self.identity() {
+                let (id, name) = (self.id, identity.name());
+                log::debug!("connection {id} has logged in  user={name}");
+            }
             return Some(step);
         }
         let is_spent = visitor.said > LOGIN_REPLIES_SIZE_MAX;
@@ -178,6 +182,14 @@ impl Session {
         } else {
             step
         })
+    }
+
+    /// Who has logged in, if anybody has.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        match &self.side {
+            Side::Inside(identity) => identity.as_ref(),
+            Side::Unknown | Side::Outside(_) => None,
+        }
     }
 
     fn receive(
