@@ -1,6 +1,7 @@
 //! larder: a cache daemon that every memcached client can use unchanged.
 
 pub mod auth;
+pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod limits;

@@ -1,5 +1,8 @@
 //! Every fixed bound, with its unit and the reason for it.
 
+/// The port where clients look for a cache.
+pub const PORT_DEFAULT: u16 = 11211;
+
 /// Longest key, in bytes. Fixed by the protocol.
 pub const KEY_SIZE_MAX: usize = 250;
 

@@ -12,6 +12,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/protocol",
         &[
+            "crate::client",
             "crate::store",
             "crate::auth",
             "crate::cluster",
@@ -29,6 +30,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/store",
         &[
+            "crate::client",
             "crate::protocol",
             "crate::auth",
             "crate::cluster",
@@ -46,6 +48,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/auth",
         &[
+            "crate::client",
             "crate::protocol",
             "crate::store",
             "crate::cluster",
@@ -61,6 +64,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/cluster",
         &[
+            "crate::client",
             "crate::protocol",
             "crate::store",
             "crate::auth",
@@ -75,6 +79,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/stats",
         &[
+            "crate::client",
             "crate::protocol",
             "crate::store",
             "crate::auth",
@@ -91,6 +96,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/session",
         &[
+            "crate::client",
             "crate::server",
             "crate::daemon",
             "mio::",
@@ -102,13 +108,37 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "src/server",
-        &["crate::protocol", "crate::daemon", "\\r\\n"],
+        &[
+            "crate::client",
+            "crate::protocol",
+            "crate::daemon",
+            "\\r\\n",
+        ],
     ),
     (
         "src/config",
-        &["crate::session", "crate::server", "crate::daemon", "mio::"],
+        &[
+            "crate::client",
+            "crate::session",
+            "crate::server",
+            "crate::daemon",
+            "mio::",
+        ],
     ),
-    ("src/daemon", &["\\r\\n"]),
+    ("src/daemon", &["crate::client", "\\r\\n"]),
+    (
+        // Another program: it knows the words of the wire, and nothing of the daemon.
+        "src/client",
+        &[
+            "crate::store",
+            "crate::auth",
+            "crate::cluster",
+            "crate::stats",
+            "crate::session",
+            "crate::server",
+            "crate::daemon",
+        ],
+    ),
 ];
 
 /// Lines of a source file. A longer one holds more than one idea.

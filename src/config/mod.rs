@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use log::LevelFilter;
 
 use self::tls::{ListenTls, TlsConfig, verify};
+use crate::limits::PORT_DEFAULT;
 use crate::store::{BalanceConfig, LruConfig, StoreConfig};
 
 /// Smallest `-I`, in bytes.
@@ -175,7 +176,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
-            tcp_port: 11211,
+            tcp_port: i32::from(PORT_DEFAULT),
             udp_port: 0,
             unix_socket: None,
             unix_mask: 0o700,

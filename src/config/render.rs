@@ -320,7 +320,7 @@ pub fn man() -> String {
 }
 
 /// Text as troff takes it.
-fn roff(text: &str) -> String {
+pub(crate) fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with('.') || text.starts_with('\'') {
         format!("\\&{text}")

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod binary;
+pub mod client;
 pub mod error;
 pub mod fuzz;
 pub mod key;

@@ -7,6 +7,7 @@
 mod attacks;
 mod background;
 mod binary;
+mod client_program;
 mod clients;
 mod connections;
 mod differential;

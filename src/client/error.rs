@@ -1,0 +1,84 @@
+//! Why a command of the client program failed, and the exit code that scripts see.
+
+use std::fmt;
+use std::io;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Error {
+    /// What was asked for is not there; nothing is wrong.
+    NotFound,
+    /// The daemon said no, with these words.
+    Refused(String),
+    /// The command line asks for something that cannot be.
+    Usage(String),
+    /// Nobody answered at this address.
+    Connect {
+        /// The address as it was given.
+        server: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The conversation broke: the connection ended, took too long, or brought what is no reply.
+    Broken(io::Error),
+    /// Something on this side failed, such as writing the output.
+    Local(io::Error),
+}
+
+/// Exit codes and what each means, for the manual page.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done"),
+    (1, "not found, or refused by the daemon"),
+    (2, "the command line is wrong"),
+    (3, "no connection"),
+    (4, "the connection broke, or the daemon took too long"),
+    (5, "something failed on this side"),
+];
+
+impl Error {
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound | Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Connect { .. } => 3,
+            Self::Broken(_) => 4,
+            Self::Local(_) => 5,
+        }
+    }
+
+    /// A reply that is not what this command must get.
+    pub fn unexpected(line: &[u8]) -> Self {
+        let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
+        Self::Broken(io::Error::other(format!("unexpected reply: {shown:?}")))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("not found"),
+            Self::Refused(words) => write!(f, "the daemon refused: {words}"),
+            Self::Usage(words) => f.write_str(words),
+            Self::Connect { server, cause } => write!(
+                f,
+                "cannot connect to {server}: {cause}; --server or LARDER_SERVER names another \
+                 daemon"
+            ),
+            Self::Broken(cause) if is_timeout(cause) => {
+                f.write_str("the daemon did not answer in time; --timeout allows for more")
+            }
+            Self::Broken(cause) => write!(f, "the connection broke: {cause}"),
+            Self::Local(cause) => write!(f, "{cause}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn is_timeout(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}

@@ -1,0 +1,153 @@
+//! `larder`, the client program, against larderd and memcached.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use clap::Command as CommandLine;
+
+use crate::support::Server;
+
+fn larder(server: &str, words: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(words)
+        .env("LARDER_SERVER", server)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the client program to start");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input).expect("a program that reads");
+    drop(stdin);
+    child.wait_with_output().expect("the program to end")
+}
+
+/// Runs it and returns its output; it must succeed.
+#[track_caller]
+fn says(server: &str, words: &[&str]) -> String {
+    let output = larder(server, words, b"");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {text} {errors}");
+    text
+}
+
+/// Runs it; it must fail with this code, and say these words.
+#[track_caller]
+fn fails(server: &str, words: &[&str], code: i32, complaint: &str) {
+    let output = larder(server, words, b"");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
+    assert!(errors.contains(complaint), "{words:?}: {errors}");
+}
+
+/// Every line of help that shows an example.
+fn examples(command: &CommandLine) -> Vec<String> {
+    let help = command.get_after_help().map(ToString::to_string);
+    let own = help.unwrap_or_default();
+    let own = own.lines().filter(|line| line.starts_with("  larder "));
+    let mut all: Vec<String> = own.map(|line| line.trim().to_owned()).collect();
+    for inner in command.get_subcommands() {
+        all.extend(examples(inner));
+    }
+    all
+}
+
+#[test]
+fn every_example_of_the_help_works() {
+    let server = Server::start(&[]);
+    let address = server.address().to_string();
+    let examples = examples(&larder::client::command());
+    assert!(examples.len() >= larder::client::COMMANDS.len());
+    for example in examples {
+        let words: Vec<&str> = example.split_whitespace().skip(1).collect();
+        says(&address, &words);
+    }
+}
+
+#[test]
+fn items_are_stored_shown_and_removed() {
+    let mut servers = vec![Server::start(&[])];
+    servers.extend(Server::memcached(&[]));
+    for server in &servers {
+        let address = server.address().to_string();
+        says(&address, &["set", "k", "hello", "--flags", "7"]);
+        assert_eq!(says(&address, &["get", "k"]), "hello");
+        let shown: serde_json::Value =
+            serde_json::from_str(&says(&address, &["get", "k", "--json"])).expect("JSON");
+        assert_eq!(shown["value"], "hello");
+        assert_eq!(shown["flags"], 7);
+        assert_eq!(shown["size"], 5);
+        assert!(shown["cas"].is_u64());
+        says(&address, &["delete", "k"]);
+        fails(&address, &["get", "k"], 1, "not found");
+        fails(&address, &["delete", "k"], 1, "not found");
+    }
+}
+
+#[test]
+fn bytes_pass_through_as_they_are() {
+    let server = Server::start(&[]);
+    let address = server.address().to_string();
+    let value: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    assert!(
+        larder(&address, &["set", "k", "-"], &value)
+            .status
+            .success()
+    );
+    assert_eq!(larder(&address, &["get", "k"], b"").stdout, value);
+    let shown: serde_json::Value =
+        serde_json::from_str(&says(&address, &["get", "k", "--json"])).expect("JSON");
+    assert!(shown["value_base64"].is_string());
+    says(&address, &["set", "k", "-1"]);
+    assert_eq!(says(&address, &["get", "k"]), "-1");
+}
+
+#[test]
+fn reports_are_lines_or_json() {
+    let server = Server::start(&["-m", "100"]);
+    let address = server.address().to_string();
+    let text = says(&address, &["stats"]);
+    assert!(text.lines().any(|line| line.starts_with("curr_items ")));
+    let settings = says(&address, &["stats", "settings", "--json"]);
+    let settings: serde_json::Value = serde_json::from_str(&settings).expect("JSON");
+    assert_eq!(settings["maxbytes"], 100 << 20);
+    assert_eq!(settings["evictions"], "on");
+    assert_eq!(says(&address, &["version"]), "1.6.45\n");
+    fails(&address, &["stats", "nonsense"], 1, "refused");
+}
+
+#[test]
+fn the_daemon_may_be_on_a_unix_socket() {
+    let server = Server::start_bare(&["-s", "FOLDER/socket"]);
+    let path = server.socket().to_string_lossy().into_owned();
+    assert_eq!(says("", &["--server", &path, "version"]), "1.6.45\n");
+    assert_eq!(says("", &["version", "--server", &path]), "1.6.45\n");
+    // An option is stronger than the environment, wherever it stands.
+    let other = "/nonexistent/socket";
+    assert_eq!(says(other, &["--server", &path, "version"]), "1.6.45\n");
+    assert_eq!(says(other, &["version", "--server", &path]), "1.6.45\n");
+    fails(other, &["version"], 3, "/nonexistent/socket");
+}
+
+#[test]
+fn exit_codes_tell_what_went_wrong() {
+    let server = Server::start(&["-I", "1k"]);
+    let address = server.address().to_string();
+    let large = "x".repeat(2000);
+    fails(&address, &["set", "k", &large], 1, "too large");
+    fails(&address, &["get", "a b"], 2, "a key has");
+    fails(&address, &["get"], 2, "Usage");
+    fails(&address, &["nonsense"], 2, "nonsense");
+    fails(&address, &["get", "k", "--timeout", "0"], 2, "seconds");
+    drop(server);
+    fails(&address, &["version"], 3, "cannot connect");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_not_waited_for_without_end() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let words = ["version", "--timeout", "0.05"];
+    fails(&address, &words, 4, "did not answer in time");
+}
