@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
+use larder::cluster::Directory;
 use larder::config::Config;
 use larder::session::{
     Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared, watch,
@@ -245,6 +246,7 @@ impl Talk {
             ..Config::default()
         };
         let shared = Shared {
+            directory: Directory::new(config.advertise.node(&[], None)),
             store: Store::new(&config.store(1))?,
             live: Live::new(&config),
             door: Door::default(),

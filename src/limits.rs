@@ -95,6 +95,15 @@ pub const DATAGRAM_SIZE_MAX: usize = 1400;
 /// Datagrams answered from one socket before others have their turn.
 pub const DATAGRAM_COUNT_MAX: usize = 64;
 
+/// Entries that `config set` may store. ElastiCache has the same bound.
+pub const CONFIG_COUNT_MAX: usize = 16;
+
+/// Largest entry of `config set`, in bytes. ElastiCache has the same bound.
+pub const CONFIG_SIZE_MAX: usize = 64 << 10;
+
+/// Clients built on libmemcached silently use no node of a larger list, in bytes.
+pub const DOCUMENT_SIZE_ADVISED: usize = 8196;
+
 /// Descriptors kept for everything that is not a client: listeners, polls, logs, files.
 pub const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -103,4 +112,6 @@ const _: () = {
     assert!(KEY_SIZE_MAX + 16 + 5 * 21 <= LINE_SIZE_MAX);
     assert!(LINE_SIZE_MAX < SCRATCH_SIZE);
     assert!(COPY_SIZE_MAX <= OUTPUT_SIZE_HIGH);
+    // An entry is answered in one piece, as its clients want it.
+    assert!(CONFIG_SIZE_MAX <= OUTPUT_SIZE_HIGH);
 };

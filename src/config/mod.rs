@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use log::LevelFilter;
 
 use self::tls::{ListenTls, TlsConfig, verify};
+use crate::cluster::Advertise;
 use crate::limits::PORT_DEFAULT;
 use crate::store::{BalanceConfig, LruConfig, StoreConfig};
 
@@ -155,6 +156,10 @@ pub struct Config {
     /// TLS (`-Z`), and with what.
     pub tls: TlsConfig,
 
+    // The cluster.
+    /// What clients are told of this daemon (`--advertise`).
+    pub advertise: Advertise,
+
     // The process.
     /// How much is logged: 0 warnings, 1 lifecycle, 2 connections, 3 everything (`-v`).
     pub verbosity: u8,
@@ -230,6 +235,7 @@ impl Default for Config {
             auth_file: None,
             sasl: false,
             tls: TlsConfig::default(),
+            advertise: Advertise::default(),
             verbosity: 0,
             daemonize: false,
             pid_file: None,

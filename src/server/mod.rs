@@ -26,7 +26,7 @@ mod upkeep;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -48,6 +48,7 @@ use tls::Tls;
 use udp::Datagrams;
 use worker::{Desk, Worker};
 
+use crate::cluster::{Advertise, Directory, Node};
 use crate::config::Config;
 use crate::limits::{DRAIN_MAX_S, LOGIN_QUEUE_MAX, SPARE_DESCRIPTORS};
 use crate::session::watch::Hub;
@@ -265,7 +266,9 @@ impl Bound {
             census.enter(Arc::new(info));
         }
         seat_datagrams(datagrams, &census, &mut seats, now_s);
+        let directory = Directory::new(advertised(&config.advertise, &tcp_addresses));
         let shared = Arc::new(Shared {
+            directory,
             hub: Hub::default(),
             live: Live::new(&config),
             door,
@@ -348,6 +351,23 @@ impl Server {
         self.acceptor = Some(spawn("larder-accept".to_owned(), || acceptor.run())?);
         Ok(())
     }
+}
+
+/// What clients are told of this daemon.
+fn advertised(advertise: &Advertise, listeners: &[SocketAddr]) -> Node {
+    let outward = advertise
+        .needs_address(listeners)
+        .then(outward_address)
+        .flatten();
+    advertise.node(listeners, outward)
+}
+
+/// The address by which this host talks to others, if it has a route to them. Nothing is sent:
+/// the peer is an address that is reserved for documentation.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {

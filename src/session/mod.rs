@@ -34,6 +34,7 @@ pub use login::{Door, Ticket};
 
 use std::sync::Arc;
 
+use crate::cluster::Directory;
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
 use crate::store::{Pin, Store};
@@ -59,6 +60,8 @@ pub struct Shared {
     pub live: Live,
     /// Who may come in.
     pub door: Door,
+    /// What clients that look for the nodes of the cluster find.
+    pub directory: Directory,
     /// What a session may ask of the process around it.
     pub host: Box<dyn Host>,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::watch::Hub;
 use super::{Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared};
+use crate::cluster::Directory;
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
 use crate::store::Store;
@@ -52,6 +53,7 @@ impl Bench {
     pub fn new(config: Config) -> std::io::Result<Self> {
         let registry = Registry::new(1);
         let door = Door::open(&config).map_err(std::io::Error::other)?;
+        let node = config.advertise.node(&[], None);
         Ok(Self {
             counters: registry.worker(0),
             uptime_s: AtomicU32::new(FIRST_UPTIME_S + 10),
@@ -60,6 +62,7 @@ impl Bench {
                 store: Store::new(&config.store(1))?,
                 live: Live::new(&config),
                 door,
+                directory: Directory::new(node),
                 config,
                 clock: Clock::start(),
                 registry,

@@ -4,6 +4,7 @@
 //! made from these rows; nothing else knows the name of an option. The rows live in one file for
 //! each half of the program that they govern.
 
+mod cluster;
 mod network;
 mod process;
 mod storage;
@@ -87,6 +88,8 @@ pub enum Group {
     Network,
     /// Encryption.
     Tls,
+    /// Nodes that clients find.
+    Cluster,
     /// Size and shape of the cache.
     Memory,
     /// What goes when memory is full, and what goes when it expires.
@@ -101,9 +104,10 @@ pub enum Group {
 
 impl Group {
     /// All of them, in reading order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Network,
         Self::Tls,
+        Self::Cluster,
         Self::Memory,
         Self::Eviction,
         Self::Commands,
@@ -116,6 +120,7 @@ impl Group {
         match self {
             Self::Network => "Network",
             Self::Tls => "TLS",
+            Self::Cluster => "Cluster",
             Self::Memory => "Memory",
             Self::Eviction => "Eviction and expiry",
             Self::Commands => "What clients may ask for",
@@ -188,9 +193,15 @@ const fn stat_as(key: &'static str, value: fn(&Config) -> String) -> Option<Stat
 
 /// All settings. The place in this order is a setting's number.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    [network::ROWS, tls::ROWS, storage::ROWS, process::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        network::ROWS,
+        tls::ROWS,
+        cluster::ROWS,
+        storage::ROWS,
+        process::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The setting with this long name.

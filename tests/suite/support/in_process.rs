@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use larder::cluster::Directory;
 use larder::config::parse::{Action, parse};
 use larder::session::{
     CloseReason, Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared, watch,
@@ -69,7 +70,9 @@ impl InProcess {
         };
         let clock = Clock::start();
         clock.pause(true);
+        let node = loaded.config.advertise.node(&[], None);
         let shared = Shared {
+            directory: Directory::new(node),
             store: Store::new(&loaded.config.store(1)).expect("memory"),
             live: Live::new(&loaded.config),
             door: Door::open(&loaded.config).expect("users"),
