@@ -10,6 +10,7 @@
 pub mod file;
 pub mod hash;
 mod permissions;
+pub mod sasl;
 #[cfg(test)]
 mod tests;
 

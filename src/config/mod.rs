@@ -13,7 +13,7 @@ pub mod tls;
 pub mod value;
 
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
@@ -149,10 +149,13 @@ pub struct Config {
     pub stats_detail: bool,
     /// Whether `debugtime` and its like exist (`LARDER_DEBUG_COMMANDS=1` in the environment).
     pub debug_commands: bool,
-    /// File of users and passwords for the text protocol (`-Y`).
+    /// File of users and passwords, and whether text clients may log in, and must (`-Y`).
     pub auth_file: Option<PathBuf>,
-    /// Whether binary clients must log in (`-S`).
+    /// Whether binary clients may log in, and must (`-S`).
     pub sasl: bool,
+    /// File of their users when there is no `auth_file` (`MEMCACHED_SASL_PWDB` in the
+    /// environment).
+    pub sasl_users: Option<PathBuf>,
     /// TLS (`-Z`), and with what.
     pub tls: TlsConfig,
 
@@ -234,6 +237,7 @@ impl Default for Config {
             debug_commands: false,
             auth_file: None,
             sasl: false,
+            sasl_users: None,
             tls: TlsConfig::default(),
             advertise: Advertise::default(),
             verbosity: 0,
@@ -324,6 +328,12 @@ impl Config {
             listen.protocol.get_or_insert(self.protocol);
         }
         all
+    }
+
+    /// The file of users who may come in, if anybody has to log in.
+    pub fn users_file(&self) -> Option<&Path> {
+        let only_sasl = self.sasl_users.as_deref().filter(|_| self.sasl);
+        self.auth_file.as_deref().or(only_sasl)
     }
 
     /// Whether an address the operator asked for by name must be there. The default ones need

@@ -533,6 +533,7 @@ impl Loader {
         let given = |name: &str| self.loaded.is_given(name);
         let (tcp, udp, listen) = (given("port"), given("udp-port"), given("listen"));
         let chunk_max_given = given("slab-chunk-max");
+        let protocol_given = given("protocol");
         let config = &mut self.loaded.config;
         if config.unix_socket.is_some() && !tcp && !listen {
             config.tcp_port = 0;
@@ -542,6 +543,10 @@ impl Loader {
         if !chunk_max_given && config.item_size_max < config.slab_chunk_max {
             // The largest power of two that divides -I: every rule below then holds.
             config.slab_chunk_max = 1 << config.item_size_max.trailing_zeros().max(10);
+        }
+        if config.sasl && config.auth_file.is_none() && !protocol_given {
+            // As in memcached: without users of its own the text protocol is not spoken.
+            config.protocol = BindingProtocol::Binary;
         }
         check(config).map_err(Error)?;
         check_tls(config).map_err(Error)?;
@@ -637,17 +642,43 @@ fn check_tls(config: &Config) -> Result<(), String> {
 
 /// No listener may serve without the login that was asked for.
 fn check_login(config: &Config) -> Result<(), String> {
-    if config.auth_file.is_none() {
-        return Ok(());
-    }
+    let flag = match (&config.auth_file, config.sasl) {
+        (None, false) => return Ok(()),
+        (Some(_), _) => "-Y",
+        (None, true) => "-S",
+    };
     if config.udp_port != 0 {
-        return Err("-Y: a datagram cannot log in; turn UDP off (-U 0) or leave -Y out".to_owned());
+        return Err(format!(
+            "{flag}: a datagram cannot log in; turn UDP off (-U 0) or leave {flag} out"
+        ));
     }
     let binary = BindingProtocol::Binary;
+    if config.auth_file.is_none() {
+        if config.sasl_users.is_none() {
+            return Err(
+                "-S: there are no users who could log in; name a file of NAME:PASSWORD lines by \
+                 -Y FILE, or by the variable MEMCACHED_SASL_PWDB for the binary protocol only. \
+                 Databases of Cyrus SASL (SASL_CONF_PATH) are not read"
+                    .to_owned(),
+            );
+        }
+        let speaks_text = |l: &Listen| l.protocol.is_some_and(|protocol| protocol != binary);
+        if config.protocol != binary || config.listen.iter().any(speaks_text) {
+            return Err(
+                "-S: a listener that speaks text has no login without -Y FILE; name the users by \
+                 -Y, or leave the text protocol out (-B binary, no other proto[...] in -l)"
+                    .to_owned(),
+            );
+        }
+        return Ok(());
+    }
+    if config.sasl {
+        return Ok(());
+    }
     if config.protocol == binary || config.listen.iter().any(|l| l.protocol == Some(binary)) {
         return Err(
-            "-Y: a listener for the binary protocol only has no login by -Y; give it text \
-             (-B auto, or proto[auto]: in -l) or leave -Y out"
+            "-Y: a listener for the binary protocol only has no login by -Y alone; add -S, give it \
+             text (-B auto, or proto[auto]: in -l) or leave -Y out"
                 .to_owned(),
         );
     }

@@ -269,7 +269,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("-o ssl_keyformat=2", "expected PEM"),
     ("-o ssl_kernel_tls", "hands no session to the kernel"),
     ("-o ssl_min_version=4", "from 0 to 3"),
-    ("-S", "has no login"),
+    ("-S", "there are no users who could log in"),
+    ("-S -U 11211", "-S: a datagram cannot log in"),
+    ("-S -Y /x -U -1", "-Y: a datagram cannot log in"),
     ("-Z", "-Z: TLS needs a certificate, -o ssl_chain_cert"),
     ("-Y /x -U 11211", "a datagram cannot log in"),
     ("-Y /x -U -1", "a datagram cannot log in"),
@@ -293,6 +295,39 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         let error = load(arguments).expect_err(arguments);
         assert!(error.contains(message), "{arguments}: {error}");
     }
+}
+
+#[test]
+fn logins_over_binary_leave_no_listener_without_one() {
+    let pwdb = [("MEMCACHED_SASL_PWDB", "/x")];
+    let spoken = |arguments: &str| {
+        let loaded = load_with(arguments, &pwdb)?;
+        let config = loaded.config;
+        let users = config.users_file().map(|path| path.display().to_string());
+        Ok::<_, String>((config.protocol, users.unwrap_or_default()))
+    };
+    let x = |protocol| Ok((protocol, "/x".to_owned()));
+    let y = |protocol| Ok((protocol, "/y".to_owned()));
+    assert_eq!(spoken("-S"), x(BindingProtocol::Binary));
+    assert_eq!(spoken("-S -B binary"), x(BindingProtocol::Binary));
+    assert_eq!(spoken("-S -Y /y"), y(BindingProtocol::Auto));
+    assert_eq!(spoken("-S -Y /y -B ascii"), y(BindingProtocol::Ascii));
+    assert_eq!(spoken("-S -Y /y -B binary"), y(BindingProtocol::Binary));
+    assert_eq!(spoken(""), Ok((BindingProtocol::Auto, String::new())));
+    assert_eq!(spoken("-Y /y"), y(BindingProtocol::Auto));
+    for arguments in [
+        "-S -B auto",
+        "-S -B ascii",
+        "-S -B binary -B ascii",
+        "-S -l proto[ascii]:127.0.0.1",
+        "-S -l proto[binary]:127.0.0.1,proto[auto]:127.0.0.2",
+    ] {
+        let error = spoken(arguments).expect_err(arguments);
+        assert!(error.contains("speaks text has no login"), "{error}");
+    }
+    let error = load("-S -B binary").unwrap_err();
+    assert!(error.contains("MEMCACHED_SASL_PWDB"), "{error}");
+    assert_eq!(setting_text("-S -Y /y", "auth_enabled_sasl"), "yes");
 }
 
 #[test]
@@ -451,6 +486,7 @@ fn help_names_what_there_is_and_nothing_that_there_is_not() {
             "--unix-socket",
             "--idle-timeout",
             "--enable-ssl",
+            "--enable-sasl",
             "-o idle_timeout",
             "127.0.0.1,::1",
         ] {
@@ -458,7 +494,7 @@ fn help_names_what_there_is_and_nothing_that_there_is_not() {
         }
         let help = help.to_lowercase();
         // memcached's tests look for these words to learn what was built in.
-        for word in ["sasl", "ext_path", "proxy_config", "no_drop_privileges"] {
+        for word in ["ext_path", "proxy_config", "no_drop_privileges"] {
             assert!(!help.contains(word), "{word} in {help}");
         }
     }

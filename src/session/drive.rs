@@ -181,7 +181,7 @@ impl Session {
     }
 
     /// Whether this is a conversation in binary. The first byte decides, for good.
-    fn is_binary(&mut self, first: u8) -> bool {
+    pub(super) fn is_binary(&mut self, first: u8) -> bool {
         if self.dialect == Dialect::Auto {
             self.dialect = match first {
                 MAGIC_REQUEST => Dialect::Binary,

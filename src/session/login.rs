@@ -8,16 +8,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use memchr::memchr;
 
 use super::turn::Turn;
-use super::{Dialect, Next, Session, Step};
+use super::{Next, Session, Step, sasl};
+use crate::auth::sasl::Exchange;
 use crate::auth::{FileError, Identity, Slow, Users, Verdict, file};
 use crate::config::Config;
 use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_REPLIES_SIZE_MAX, LOGIN_REQUEST_SIZE_MAX};
 use crate::protocol::ProtocolError;
-use crate::protocol::binary::MAGIC_REQUEST;
+use crate::protocol::binary::{AUTHENTICATED, Echo, MAGIC_REQUEST, Status, reply};
 use crate::protocol::text::login::{self, Line};
 
 /// One file of users, and the table made of it.
@@ -61,8 +62,12 @@ fn load(path: &Path) -> Result<Users, FileError> {
 /// Who may come in.
 #[derive(Default)]
 pub struct Door {
-    /// Users of the text protocol (`-Y`); without them it is open.
-    text: Option<Book>,
+    /// Those who may; without them it is open.
+    book: Option<Book>,
+    /// Whether they may log in over the text protocol (`-Y`).
+    text: bool,
+    /// Whether they may log in over the binary protocol (`-S`).
+    sasl: bool,
 }
 
 impl Door {
@@ -73,13 +78,25 @@ impl Door {
     /// When a file of users cannot be read or is wrong.
     pub fn open(config: &Config) -> Result<Self, FileError> {
         Ok(Self {
-            text: config.auth_file.as_deref().map(Book::open).transpose()?,
+            book: config.users_file().map(Book::open).transpose()?,
+            text: config.auth_file.is_some(),
+            sasl: config.sasl,
         })
     }
 
     /// Whether anybody must log in.
     pub fn is_locked(&self) -> bool {
-        self.text.is_some()
+        self.book.is_some()
+    }
+
+    /// Whether the binary protocol has a login.
+    pub(super) fn has_sasl(&self) -> bool {
+        self.sasl && self.is_locked()
+    }
+
+    /// The users, as the file has them now.
+    pub(super) fn users(&self) -> Option<Guard<Arc<Users>>> {
+        self.book.as_ref().map(|book| book.users.load())
     }
 
     /// Reads the users again. Who is in stays in; where a file is wrong its old users stay.
@@ -88,7 +105,7 @@ impl Door {
     ///
     /// What is wrong, and on which line.
     pub fn reload(&self) -> Result<(), FileError> {
-        if let Some(book) = &self.text {
+        if let Some(book) = &self.book {
             book.users.store(Arc::new(load(&book.path)?));
         }
         Ok(())
@@ -124,6 +141,9 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
+/// What was done, and who has come in by it.
+pub(super) type Outcome = (Step, Option<Identity>);
+
 /// On which side of the door a session stands.
 #[derive(Debug, Default)]
 pub(super) enum Side {
@@ -141,12 +161,34 @@ pub(super) enum Side {
 pub(super) struct Visitor {
     /// Bytes said to them.
     said: usize,
-    /// Wrong pairs of name and password.
+    /// Logins that have failed on this connection.
     failures: u32,
     /// After a failure nothing is heard until the clock passes this, in seconds of uptime.
     deaf_until_s: Option<u32>,
-    /// The hash that is being computed, whether the host has it, and what success is told by.
-    pending: Option<(Arc<Ticket>, bool, &'static [u8])>,
+    /// The hash that is being computed.
+    pending: Option<Pending>,
+    /// The login that is going on, message by message.
+    pub(super) exchange: Option<Exchange>,
+    /// Bytes of a request that were refused and mean nothing.
+    pub(super) skip: u64,
+}
+
+/// A hash that is being computed for somebody.
+#[derive(Debug)]
+struct Pending {
+    ticket: Arc<Ticket>,
+    /// Whether the host has it.
+    is_taken: bool,
+    form: Form,
+}
+
+/// How the outcome of a login is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// By this line, if it worked.
+    Line(&'static [u8]),
+    /// By a packet.
+    Packet(Echo),
 }
 
 impl Session {
@@ -158,7 +200,7 @@ impl Session {
                 self.side = Side::Inside(None);
                 return None;
             }
-            Side::Unknown => self.side = Side::Outside(Box::default()),
+            Side::Unknown => self.put_out(),
             Side::Outside(_) => {}
         }
         let Side::Outside(mut visitor) = std::mem::take(&mut self.side) else {
@@ -167,6 +209,7 @@ impl Session {
         let before = turn.out.len();
         let (step, identity) = self.receive(turn, &mut visitor, input);
         visitor.said += turn.out.len() - before;
+        self.login_failures = visitor.failures;
         if identity.is_some() {
             self.side = Side::Inside(identity);
             if let Some(identity) = self.identity() {
@@ -184,6 +227,14 @@ impl Session {
         })
     }
 
+    /// From here on this is somebody who has not logged in, whoever it was before.
+    pub(super) fn put_out(&mut self) {
+        self.side = Side::Outside(Box::new(Visitor {
+            failures: self.login_failures,
+            ..Visitor::default()
+        }));
+    }
+
     /// Who has logged in, if anybody has.
     pub(super) fn identity(&self) -> Option<&Identity> {
         match &self.side {
@@ -192,22 +243,9 @@ impl Session {
         }
     }
 
-    fn receive(
-        &mut self,
-        turn: &mut Turn<'_>,
-        visitor: &mut Visitor,
-        input: &[u8],
-    ) -> (Step, Option<Identity>) {
-        if let Some((ticket, is_taken, welcome)) = visitor.pending.take() {
-            let Some(told) = ticket.told.get() else {
-                let is_taken = is_taken || turn.ctx.shared.host.log_in(turn.ctx.worker, &ticket);
-                visitor.pending = Some((ticket, is_taken, welcome));
-                return (Step::leave(0, Next::Hold), None);
-            };
-            return match told {
-                Some(identity) => (enter(turn, 0, welcome), Some(identity.clone())),
-                None => (fail(turn, visitor, 0), None),
-            };
+    fn receive(&mut self, turn: &mut Turn<'_>, visitor: &mut Visitor, input: &[u8]) -> Outcome {
+        if let Some(pending) = visitor.pending.take() {
+            return pending.resume(turn, visitor);
         }
         if visitor
             .deaf_until_s
@@ -221,15 +259,18 @@ impl Session {
         let Some(first) = input.first() else {
             return (Step::wait(0, 1), None);
         };
-        let is_text = *first != MAGIC_REQUEST && self.dialect != Dialect::Binary;
-        match &turn.ctx.shared.door.text {
-            Some(book) if is_text => {
-                let users = book.users.load();
-                let outcome = text(turn, visitor, &users, input);
-                if outcome.1.is_some() {
-                    self.dialect = Dialect::Text;
-                }
-                outcome
+        if visitor.skip > 0 {
+            let size = visitor.skip.min(input.len() as u64);
+            visitor.skip -= size;
+            // No more than the input, whose size is one.
+            return (Step::go(usize::try_from(size).unwrap_or(0)), None);
+        }
+        let door = &turn.ctx.shared.door;
+        let is_binary = self.is_binary(*first);
+        match door.users() {
+            Some(users) if is_binary && door.sasl => sasl::packet(turn, visitor, &users, input),
+            Some(users) if !is_binary && door.text && *first != MAGIC_REQUEST => {
+                text(turn, visitor, &users, input)
             }
             // There is no way in for this dialect.
             Some(_) | None => (Step::leave(0, Next::Abort), None),
@@ -237,13 +278,25 @@ impl Session {
     }
 }
 
+impl Pending {
+    /// Looks whether the hash is there.
+    fn resume(mut self, turn: &mut Turn<'_>, visitor: &mut Visitor) -> Outcome {
+        let Some(told) = self.ticket.told.get() else {
+            let host = &turn.ctx.shared.host;
+            self.is_taken = self.is_taken || host.log_in(turn.ctx.worker, &self.ticket);
+            visitor.pending = Some(self);
+            return (Step::leave(0, Next::Hold), None);
+        };
+        let verdict = match told {
+            Some(identity) => Verdict::Granted(identity.clone()),
+            None => Verdict::Refused,
+        };
+        conclude(turn, visitor, verdict, 0, self.form)
+    }
+}
+
 /// A line of the text protocol before login.
-fn text(
-    turn: &mut Turn<'_>,
-    visitor: &mut Visitor,
-    users: &Users,
-    input: &[u8],
-) -> (Step, Option<Identity>) {
+fn text(turn: &mut Turn<'_>, visitor: &mut Visitor, users: &Users, input: &[u8]) -> Outcome {
     let stay = |step: Step| (step, None);
     let Some(line_end) = memchr(b'\n', input) else {
         return stay(if input.len() > LOGIN_REQUEST_SIZE_MAX {
@@ -283,29 +336,50 @@ fn text(
             return stay(Step::served(total));
         }
     };
-    match users.check(name, password) {
-        Verdict::Granted(identity) => (enter(turn, total, welcome), Some(identity)),
-        Verdict::Refused => stay(fail(turn, visitor, total)),
+    let verdict = users.check(name, password);
+    conclude(turn, visitor, verdict, total, Form::Line(welcome))
+}
+
+/// Does what a verdict says, and tells it.
+pub(super) fn conclude(
+    turn: &mut Turn<'_>,
+    visitor: &mut Visitor,
+    verdict: Verdict,
+    consumed: usize,
+    form: Form,
+) -> Outcome {
+    match verdict {
+        Verdict::Granted(identity) => {
+            turn.counters().auth_cmds.add(1);
+            match form {
+                Form::Line(welcome) => turn.say(welcome),
+                Form::Packet(echo) => reply::text(turn.out, echo, AUTHENTICATED),
+            }
+            (Step::served(consumed), Some(identity))
+        }
+        Verdict::Refused => (fail(turn, visitor, consumed, form), None),
         Verdict::Slow(slow) => {
             let ticket = Ticket::new(slow);
             let is_taken = turn.ctx.shared.host.log_in(turn.ctx.worker, &ticket);
-            visitor.pending = Some((ticket, is_taken, welcome));
-            stay(Step::leave(total, Next::Hold))
+            visitor.pending = Some(Pending {
+                ticket,
+                is_taken,
+                form,
+            });
+            (Step::leave(consumed, Next::Hold), None)
         }
     }
 }
 
-fn enter(turn: &mut Turn<'_>, consumed: usize, welcome: &[u8]) -> Step {
-    turn.counters().auth_cmds.add(1);
-    turn.say(welcome);
-    Step::served(consumed)
-}
-
 /// Tells of a failure, and listens no more for a moment: guessing is slow.
-fn fail(turn: &mut Turn<'_>, visitor: &mut Visitor, consumed: usize) -> Step {
+fn fail(turn: &mut Turn<'_>, visitor: &mut Visitor, consumed: usize, form: Form) -> Step {
     turn.counters().auth_cmds.add(1);
     turn.counters().auth_errors.add(1);
-    turn.say(ProtocolError::LoginFailed.reply());
+    match form {
+        Form::Line(_) => turn.say(ProtocolError::LoginFailed.reply()),
+        Form::Packet(echo) => reply::error(turn.out, echo, Status::Refused),
+    }
+    visitor.exchange = None;
     visitor.failures += 1;
     visitor.deaf_until_s = Some(turn.now().uptime_s + 1);
     Step::leave(consumed, Next::Hold)

@@ -22,6 +22,9 @@ mod meta;
 mod packets;
 mod prefix;
 mod report;
+mod sasl;
+#[cfg(test)]
+mod sasl_tests;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]
@@ -248,6 +251,8 @@ pub struct Session {
     id: u64,
     dialect: Dialect,
     side: login::Side,
+    /// Logins that have failed, so that one that works does not buy three more guesses.
+    login_failures: u32,
     state: State,
     /// A line is there and its data block is not: the client is sending a value.
     awaits_block: bool,
@@ -336,6 +341,7 @@ impl Session {
             id: peer.id,
             dialect: peer.dialect,
             side: login::Side::default(),
+            login_failures: 0,
             state: State::Command,
             awaits_block: false,
         }

@@ -9,7 +9,7 @@ use super::execute::{self, Storing};
 use super::keys::Then;
 use super::report::{self, Reader};
 use super::turn::Turn;
-use super::{Next, Session, State, Step};
+use super::{Next, Session, State, Step, sasl};
 use crate::protocol::admin;
 use crate::protocol::binary::{
     self, Echo, HEADER_SIZE, Header, Opcode, Refusal, Status, Verb, reply,
@@ -91,10 +91,17 @@ impl Wire for Packets {
                 return Step::leave(HEADER_SIZE, Next::Abort);
             }
         };
-        // A build without logins knows none of their commands either.
-        let Some(opcode) = header.opcode.filter(|opcode| !opcode.verb().is_login()) else {
+        let has_login = turn.ctx.shared.door.has_sasl();
+        // A daemon without logins knows none of their commands either.
+        let is_known = |opcode: &Opcode| has_login || !opcode.verb().is_login();
+        let Some(opcode) = header.opcode.filter(is_known) else {
             return unknown(session, turn, &header);
         };
+        if matches!(opcode.verb(), Verb::SaslAuth | Verb::SaslStep) {
+            // Whoever begins a login is nobody until it has worked.
+            session.put_out();
+            return Step::go(0);
+        }
         let request = Request { opcode, header };
         let head_size = header.head_size();
         if input.len() < head_size {
@@ -297,6 +304,7 @@ impl Request {
                 Ok(group) => report::stats(turn, group, Reader::Packets(echo)),
                 Err(error) => Reader::Packets(echo).refuse(turn, error),
             },
+            Verb::SaslList => sasl::list(turn, echo),
             Verb::Version => {
                 let version = text::reply::VERSION_COMPATIBLE.as_bytes();
                 reply::text(turn.out, echo, version);

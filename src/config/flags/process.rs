@@ -128,8 +128,9 @@ pub(super) const ROWS: &[Setting] = &[
         short: Some('Y'),
         kind: Kind::Value("FILE"),
         group: Group::Commands,
-        help: "Users who may come in by the text protocol, one NAME:PASSWORD a line; a password \
-               may be a hash (--hash-password). Everybody else is refused. Read again at SIGHUP.",
+        help: "Users who may come in, one NAME:PASSWORD a line; a password may be a hash \
+               (--hash-password). They log in over the text protocol, and with -S over the binary \
+               one. Everybody else is refused. Read again at SIGHUP.",
         apply: |config, value| {
             config.auth_file = Some(PathBuf::from(text(value)?));
             Ok(())
@@ -147,16 +148,27 @@ pub(super) const ROWS: &[Setting] = &[
         name: "enable-sasl",
         short: Some('S'),
         group: Group::Commands,
-        help: "Login over the binary protocol.",
+        help: "Login over the binary protocol (SASL PLAIN). The users are those of -Y; without it \
+               those of the file that MEMCACHED_SASL_PWDB names, and then only the binary \
+               protocol is spoken, as in memcached.",
         apply: |config, value| {
             config.sasl = yes(value)?;
             Ok(())
         },
         show: |config| show_yes(config.sasl),
         stat: stat("auth_enabled_sasl"),
-        support: Support::Refused(
-            "This version of larderd has no login over the binary protocol; -Y logs in over text.",
-        ),
+        ..ROW
+    },
+    Setting {
+        name: "sasl-users",
+        kind: Kind::Environment("MEMCACHED_SASL_PWDB"),
+        group: Group::Commands,
+        help: "Users for -S where -Y names none, one NAME:PASSWORD a line. Read again at SIGHUP.",
+        apply: |config, value| {
+            config.sasl_users = Some(PathBuf::from(text(value)?));
+            Ok(())
+        },
+        show: |config| path(config.sasl_users.as_ref()),
         ..ROW
     },
     Setting {

@@ -25,6 +25,12 @@ pub const MAGIC_REPLY: u8 = 0x81;
 /// Bytes of a header.
 pub const HEADER_SIZE: usize = 24;
 
+/// Longest name of a login mechanism, in bytes. memcached's, which is above that of the standard.
+pub const MECHANISM_SIZE_MAX: usize = 32;
+
+/// What a login that worked is told.
+pub const AUTHENTICATED: &[u8] = b"Authenticated";
+
 /// Largest body that a request may announce. What may be stored is decided elsewhere.
 const BODY_SIZE_MAX: u32 = 1 << 30;
 
@@ -51,6 +57,8 @@ pub enum Status {
     NotANumber = 0x06,
     /// Not allowed.
     Refused = 0x20,
+    /// A login goes on.
+    Continue = 0x21,
     /// There is no such command.
     Unknown = 0x81,
     /// No memory can be had.
@@ -68,6 +76,7 @@ impl Status {
         Self::NotStored,
         Self::NotANumber,
         Self::Refused,
+        Self::Continue,
         Self::Unknown,
         Self::NoMemory,
     ];
@@ -76,7 +85,7 @@ impl Status {
     /// and some compare them.
     pub const fn text(self) -> &'static [u8] {
         match self {
-            Self::Done => b"",
+            Self::Done | Self::Continue => b"",
             Self::NotFound => b"Not found",
             Self::Exists => b"Data exists for key.",
             Self::TooLarge => b"Too large.",

@@ -58,6 +58,11 @@ pub fn text(out: &mut Vec<u8>, echo: Echo, text: &[u8]) {
     with_body(out, echo, Status::Done, 0, text);
 }
 
+/// Appends what the client needs to go on with its login.
+pub fn challenge(out: &mut Vec<u8>, echo: Echo, challenge: &[u8]) {
+    with_body(out, echo, Status::Continue, 0, challenge);
+}
+
 /// Appends a number as it is after counting.
 pub fn number(out: &mut Vec<u8>, echo: Echo, value: u64, cas: u64) {
     with_body(out, echo, Status::Done, cas, &value.to_be_bytes());
