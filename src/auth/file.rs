@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::hash::{self, PasswordHash};
-use super::{Identity, Permissions, Purpose, Secret, User, Users};
+use super::{Identity, Permissions, Purpose, Rights, Secret, User, Users};
 
 /// Largest file, in bytes: a million users and more. A mistaken path must not fill memory.
 const FILE_SIZE_MAX: u64 = 64 << 20;
@@ -158,7 +158,7 @@ pub fn parse(text: &[u8], key: [u8; 32]) -> Result<Users, Wrong> {
         };
         let identity = Identity {
             name: Arc::from(name),
-            permissions: Arc::new(permissions),
+            rights: Arc::new(Rights::new(permissions)),
         };
         if !users.add(User { identity, secret }) {
             return Err(wrong("this user has a password already"));

@@ -10,6 +10,7 @@
 pub mod file;
 pub mod hash;
 mod permissions;
+mod rights;
 pub mod sasl;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 
 pub use file::FileError;
 pub use permissions::{Need, Permissions};
+pub use rights::{Rights, Seat};
 
 use hash::PasswordHash;
 
@@ -35,10 +37,10 @@ const DIGEST_SIZE: usize = 32;
 type Digest = [u8; DIGEST_SIZE];
 
 /// Somebody who has logged in, and what they may do.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     name: Arc<str>,
-    permissions: Arc<Permissions>,
+    rights: Arc<Rights>,
 }
 
 impl Identity {
@@ -49,7 +51,12 @@ impl Identity {
 
     /// What the user may do.
     pub fn permissions(&self) -> &Permissions {
-        &self.permissions
+        self.rights.permissions()
+    }
+
+    /// What the user may do, and how much of it has been done.
+    pub fn rights(&self) -> &Arc<Rights> {
+        &self.rights
     }
 }
 
@@ -162,10 +169,12 @@ impl Users {
         self.count
     }
 
-    /// Whether anybody may do less than everything.
-    pub fn restricts(&self) -> bool {
-        let mut users = self.by_name.values();
-        users.any(|user| !user.identity.permissions.is_all())
+    /// The user of exactly this name, whoever asks.
+    pub fn known(&self, name: &str) -> Option<&Identity> {
+        let user = self
+            .by_name
+            .get(&self.digest(Purpose::Name, name.as_bytes()));
+        user.map(|user| &user.identity)
     }
 
     /// Judges a name and a password.

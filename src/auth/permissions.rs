@@ -27,6 +27,10 @@ pub struct Permissions {
     admin: bool,
     /// Keys must begin with one of these; empty means any key.
     prefixes: Vec<Box<[u8]>>,
+    /// Most connections at a time.
+    connections_max: Option<u32>,
+    /// Most requests in one second.
+    rate_max: Option<u32>,
 }
 
 impl Permissions {
@@ -36,6 +40,8 @@ impl Permissions {
         write: true,
         admin: true,
         prefixes: Vec::new(),
+        connections_max: None,
+        rate_max: None,
     };
 
     /// Nothing.
@@ -44,11 +50,23 @@ impl Permissions {
         write: false,
         admin: false,
         prefixes: Vec::new(),
+        connections_max: None,
+        rate_max: None,
     };
 
-    /// Whether there is nothing to check.
+    /// Whether every request may be served, as far as its command and its key go.
     pub fn is_all(&self) -> bool {
-        *self == Self::ALL
+        self.read && self.write && self.admin && self.prefixes.is_empty()
+    }
+
+    /// Most connections at a time, if there is a bound.
+    pub const fn connections_max(&self) -> Option<u32> {
+        self.connections_max
+    }
+
+    /// Most requests in one second, if there is a bound.
+    pub const fn rate_max(&self) -> Option<u32> {
+        self.rate_max
     }
 
     /// Whether a request may be served, whatever its key.
@@ -69,8 +87,8 @@ impl Permissions {
         self.allows(need) && (self.prefixes.is_empty() || prefixes.any(|p| key.starts_with(p)))
     }
 
-    /// Reads the words behind a user's name: `+@read +@write +@admin +@all -@admin ~PREFIX*`.
-    /// It begins with nothing, and `~*` or no pattern means all keys.
+    /// Reads the words behind a user's name: `+@read +@write +@admin +@all -@admin ~PREFIX*
+    /// conns=COUNT rate=COUNT`. It begins with nothing, and `~*` or no pattern means all keys.
     ///
     /// # Errors
     ///
@@ -78,6 +96,7 @@ impl Permissions {
     pub(super) fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut permissions = Self::NONE;
         let mut every_key = false;
+        let mut says_what = false;
         for word in words {
             if let Some(pattern) = word.strip_prefix('~') {
                 let prefix = pattern.strip_suffix('*').unwrap_or_default();
@@ -90,6 +109,15 @@ impl Permissions {
                 }
                 continue;
             }
+            if let Some(count) = word.strip_prefix("conns=") {
+                permissions.connections_max = Some(Self::count(word, count)?);
+                continue;
+            }
+            if let Some(count) = word.strip_prefix("rate=") {
+                permissions.rate_max = Some(Self::count(word, count)?);
+                continue;
+            }
+            says_what = true;
             let (given, name) = match (word.strip_prefix("+@"), word.strip_prefix("-@")) {
                 (Some(name), _) => (true, name),
                 (_, Some(name)) => (false, name),
@@ -110,11 +138,23 @@ impl Permissions {
         if every_key {
             permissions.prefixes.clear();
         }
+        if !says_what {
+            // Who forgets this would wonder why nothing is allowed.
+            return Err("expected +@read, +@write, +@admin or +@all among the words".to_owned());
+        }
         Ok(permissions)
     }
 
+    fn count(word: &str, count: &str) -> Result<u32, String> {
+        let count = count.parse().ok().filter(|&count| count > 0);
+        count.ok_or_else(|| format!("{word}: expected a number from 1 to 4294967295"))
+    }
+
     fn unknown(word: &str) -> String {
-        format!("{word}: expected +@ or -@ with read, write, admin or all, or ~PREFIX*")
+        format!(
+            "{word}: expected +@ or -@ with read, write, admin or all, ~PREFIX*, conns=COUNT or \
+             rate=COUNT"
+        )
     }
 }
 
@@ -152,7 +192,23 @@ mod tests {
 
     #[test]
     fn words_that_mean_nothing_are_refused() {
-        for text in ["read", "+@Read", "+read", "~", "~a", "~a*b*", "+@", "~a b"] {
+        for text in [
+            "read",
+            "+@Read",
+            "+read",
+            "~",
+            "~a",
+            "~a*b*",
+            "+@",
+            "~a b",
+            "",
+            "~a*",
+            "conns=5",
+            "+@read conns=0",
+            "+@read conns=",
+            "+@read rate=-1",
+            "+@read rate=4294967296",
+        ] {
             assert!(
                 Permissions::parse(text.split_whitespace()).is_err(),
                 "{text}"

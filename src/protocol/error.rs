@@ -55,6 +55,8 @@ errors! {
     HotWarmPercent = "ERROR hot and warm pcts must not exceed 80",
     /// `lru tune` with ages not above zero.
     HotWarmFactor = "ERROR hot/warm age factors must be greater than 0",
+    /// The user may not.
+    PermissionDenied = "CLIENT_ERROR permission denied",
     /// `cachedump` of a class that cannot be.
     IllegalSlabId = "CLIENT_ERROR Illegal slab id",
     /// The delta of a meta arithmetic is no number.
@@ -115,6 +117,8 @@ errors! {
     PipelinedMgdump = "ERROR cannot pipeline other commands before mgdump",
     /// `watch` behind unsent replies.
     PipelinedWatch = "ERROR cannot pipeline other commands before watch",
+    /// The user has had this second's share of requests.
+    RateExceeded = "SERVER_ERROR rate limit exceeded",
     /// Page moves are off.
     ReassignDisabled = "CLIENT_ERROR slab reassignment disabled",
     /// Source and destination are one.

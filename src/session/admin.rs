@@ -70,9 +70,7 @@ impl Session {
 
     fn watch(&mut self, turn: &mut Turn<'_>, streams: u32) -> Flow {
         let shared = turn.ctx.shared;
-        let refused = if !shared.config.watch_enabled {
-            Some(ProtocolError::WatchNotAllowed)
-        } else if turn.has_queued() {
+        let refused = if turn.has_queued() {
             Some(ProtocolError::PipelinedWatch)
         } else if !shared.hub.join(turn.ctx, self.id, streams) {
             Some(ProtocolError::WatcherLimit)
@@ -89,13 +87,6 @@ impl Session {
     }
 
     fn list(&mut self, turn: &mut Turn<'_>, classes: u64, as_commands: bool) -> Outcome {
-        if !turn.ctx.shared.config.dump_enabled {
-            return Err(if as_commands {
-                ProtocolError::KeyDumpNotAllowed
-            } else {
-                ProtocolError::DumpNotAllowed
-            });
-        }
         if turn.has_queued() {
             return Err(if as_commands {
                 ProtocolError::PipelinedMgdump

@@ -144,13 +144,8 @@ pub(super) fn touch(turn: &mut Turn<'_>, key: &[u8], hash: KeyHash, exptime: i64
 }
 
 pub(super) fn flush(turn: &mut Turn<'_>, exptime: i64, noreply: bool) {
-    let reply = if turn.ctx.shared.config.flush_enabled {
-        execute::flush(turn, exptime);
-        reply::OK
-    } else {
-        ProtocolError::FlushNotAllowed.reply()
-    };
+    execute::flush(turn, exptime);
     if !noreply {
-        turn.say(reply);
+        turn.say(reply::OK);
     }
 }

@@ -11,6 +11,11 @@ use crate::store::{Put, PutReply, PutStatus, Upload};
 /// comes, so that no connection ever holds more than this.
 const WAIT_SIZE_MAX: usize = 4 << 10;
 
+/// Whether a value is waited for of which this much is there. Both sizes include what follows it.
+pub(super) const fn is_awaited(block_size: usize, here: usize) -> bool {
+    here < block_size && block_size <= WAIT_SIZE_MAX
+}
+
 /// The form of a request and of its answer. `F` holds the flags of a meta line.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form<F> {
@@ -150,7 +155,7 @@ impl Session {
             store_block(turn, put, answer, block);
             return Step::served(head_size + block_size);
         }
-        if block_size <= WAIT_SIZE_MAX {
+        if is_awaited(block_size, rest.len()) {
             self.awaits_block = true;
             return Step::wait(0, head_size + block_size);
         }

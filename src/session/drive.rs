@@ -6,6 +6,7 @@
 
 use super::lines::Lines;
 use super::packets::Packets;
+use super::rights::Denied;
 use super::turn::Turn;
 use super::{Context, Dialect, Driven, Flow, Next, Session, State, Step};
 use crate::limits::{BATCH_COUNT_MAX, OUTPUT_SIZE_HIGH};
@@ -25,6 +26,17 @@ pub(super) trait Wire {
         store: &Store,
         input: &'i [u8],
     ) -> Framed<Keyed<'i, Self::Request<'i>>, Self::Other<'i>>;
+
+    /// Judges a request by what its client may do. Asked only of clients that are limited.
+    fn judge(turn: &Turn<'_>, keyed: &Keyed<'_, Self::Request<'_>>) -> Result<(), Denied>;
+
+    /// Answers a request that is not served.
+    fn deny(
+        session: &mut Session,
+        turn: &mut Turn<'_>,
+        keyed: &Keyed<'_, Self::Request<'_>>,
+        denied: Denied,
+    );
 
     /// Answers a request that lies complete in `bytes`.
     fn execute(
@@ -78,7 +90,7 @@ pub(super) fn drive(
     output: &mut Vec<u8>,
 ) -> Driven {
     session.awaits_block = false;
-    let mut turn = Turn::new(ctx, output, session.id);
+    let mut turn = Turn::new(ctx, output, session.id, session.rights());
     let mut allowance = ctx.shared.config.requests_per_event.max(1);
     let mut consumed = 0;
     loop {
@@ -118,7 +130,7 @@ pub(super) fn datagram(
     let mut consumed = 0;
     loop {
         let was_value = matches!(session.state, State::Sending(..));
-        let mut turn = Turn::new(ctx, &mut message, session.id);
+        let mut turn = Turn::new(ctx, &mut message, session.id, None);
         let step = session.step(&mut turn, &request[consumed..], 1, 1);
         consumed += step.consumed;
         if was_value || message == reply::END && !held.is_empty() {
@@ -229,7 +241,14 @@ impl Session {
                 return Step::leave(consumed, Next::Abort);
             }
             let said = turn.out.len();
-            W::execute(self, turn, keyed, &input[consumed..consumed + keyed.size]);
+            let judged = match turn.rights {
+                None => Ok(()),
+                Some(_) => W::judge(turn, keyed),
+            };
+            match judged {
+                Ok(()) => W::execute(self, turn, keyed, &input[consumed..consumed + keyed.size]),
+                Err(denied) => W::deny(self, turn, keyed, denied),
+            }
             if turn.out.len() == said {
                 turn.give_room();
             }

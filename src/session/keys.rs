@@ -6,7 +6,7 @@
 use memchr::memchr2;
 
 use super::turn::Turn;
-use super::{Flow, Next, Session, State, Step, classic};
+use super::{Flow, Next, Session, State, Step, classic, rights};
 use crate::limits::{BATCH_COUNT_MAX, COPY_SIZE_MAX, KEY_SIZE_MAX, OUTPUT_SIZE_HIGH};
 use crate::protocol::ProtocolError;
 use crate::protocol::text::reply;
@@ -86,6 +86,14 @@ impl Session {
             if !turn.take_room() {
                 turn.forget_list();
                 turn.say(ProtocolError::OutOfMemoryGet.reply());
+                self.state = State::SkipLine;
+                return Step::go(consumed);
+            }
+            let need = rights::retrieval(keys.touch.is_some());
+            let judged = turn.permits(need, Some(found.key));
+            if let Err(denied) = judged.and_then(|()| turn.spend(need)) {
+                turn.forget_list();
+                turn.say(denied.line().reply());
                 self.state = State::SkipLine;
                 return Step::go(consumed);
             }

@@ -4,8 +4,9 @@ use memchr::memchr;
 
 use super::drive::{Framed, Keyed, Wire};
 use super::keys::{Keys, Then};
+use super::rights::Denied;
 use super::turn::Turn;
-use super::{Next, Session, State, Step, classic, data, meta};
+use super::{Next, Session, State, Step, classic, data, meta, rights};
 use crate::limits::LINE_SIZE_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::meta::NOOP;
@@ -28,6 +29,22 @@ impl Wire for Lines {
 
     fn frame<'i>(store: &Store, input: &'i [u8]) -> Framed<Keyed<'i, Command<'i>>, Line<'i>> {
         frame(store, input)
+    }
+
+    fn judge(turn: &Turn<'_>, keyed: &Keyed<'_, Command<'_>>) -> Result<(), Denied> {
+        turn.permits_command(&keyed.request)?;
+        turn.spend(rights::command(&keyed.request).need)
+    }
+
+    fn deny(
+        _session: &mut Session,
+        turn: &mut Turn<'_>,
+        keyed: &Keyed<'_, Command<'_>>,
+        denied: Denied,
+    ) {
+        if !is_quiet(&keyed.request) {
+            turn.say(denied.line().reply());
+        }
     }
 
     fn execute(
@@ -98,6 +115,56 @@ fn single(keys: &[u8]) -> Option<&[u8]> {
     memchr(b' ', keys).is_none().then_some(keys)
 }
 
+/// Whether nothing at all is answered, errors included.
+const fn is_quiet(command: &Command<'_>) -> bool {
+    match command {
+        Command::Store(text::Store { noreply, .. })
+        | Command::Delete { noreply, .. }
+        | Command::Arithmetic { noreply, .. }
+        | Command::Touch { noreply, .. }
+        | Command::Flush { noreply, .. }
+        | Command::Admin { noreply, .. } => *noreply,
+        Command::Get(_)
+        | Command::Meta(_)
+        | Command::MetaNoop
+        | Command::MetaStore { .. }
+        | Command::Quit
+        | Command::Version => false,
+    }
+}
+
+/// Judges a command of which so many bytes are there behind its line.
+fn judge(turn: &Turn<'_>, command: &Command<'_>, here: usize) -> Result<(), Denied> {
+    turn.permits_command(command)?;
+    if turn.rights.is_none() {
+        return Ok(());
+    }
+    match command {
+        // It comes again when its value is there.
+        Command::Store(text::Store { size, .. }) | Command::MetaStore { size, .. }
+            if data::is_awaited(block_end(0, *size), here) =>
+        {
+            Ok(())
+        }
+        // Each key is a request.
+        Command::Get(_) => Ok(()),
+        _ => turn.spend(rights::command(command).need),
+    }
+}
+
+/// How a command is refused that its client may not give. Its data block means nothing then.
+const fn refusal(command: &Command<'_>, denied: Denied) -> Refusal {
+    let swallow = match command {
+        Command::Store(text::Store { size, .. }) | Command::MetaStore { size, .. } => Some(*size),
+        _ => None,
+    };
+    Refusal {
+        error: Some(denied.line()),
+        swallow,
+        noreply: is_quiet(command),
+    }
+}
+
 impl Session {
     /// Answers a request that lies complete in `bytes`.
     fn execute(&mut self, turn: &mut Turn<'_>, keyed: &Keyed<'_, Command<'_>>, bytes: &[u8]) {
@@ -160,6 +227,11 @@ impl Session {
         line_size: usize,
         input: &[u8],
     ) -> Step {
+        let here = input.len() - line_size;
+        let command = command.and_then(|command| match judge(turn, &command, here) {
+            Ok(()) => Ok(command),
+            Err(denied) => Err(refusal(&command, denied)),
+        });
         match command {
             Ok(Command::Get(get)) => {
                 let touch = get.exptime.map(|e| Expiry::from_wire(e, turn.now()));

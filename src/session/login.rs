@@ -14,7 +14,7 @@ use memchr::memchr;
 use super::turn::Turn;
 use super::{Next, Session, Step, sasl};
 use crate::auth::sasl::Exchange;
-use crate::auth::{FileError, Identity, Slow, Users, Verdict, file};
+use crate::auth::{FileError, Identity, Rights, Slow, Users, Verdict, file};
 use crate::config::Config;
 use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_REPLIES_SIZE_MAX, LOGIN_REQUEST_SIZE_MAX};
 use crate::protocol::ProtocolError;
@@ -48,14 +48,6 @@ fn load(path: &Path) -> Result<Users, FileError> {
     if let Some(warning) = &loaded.warning {
         log::warn!("{warning}");
     }
-    // A promise that nothing keeps would be worse than none.
-    if loaded.users.restricts() {
-        return Err(FileError {
-            path: path.to_owned(),
-            line: None,
-            reason: "this version of larderd has no permissions; leave `user` lines out".to_owned(),
-        });
-    }
     Ok(loaded.users)
 }
 
@@ -82,6 +74,11 @@ impl Door {
             text: config.auth_file.is_some(),
             sasl: config.sasl,
         })
+    }
+
+    /// The user of this name.
+    pub(super) fn known(&self, name: &str) -> Option<Identity> {
+        self.users()?.known(name).cloned()
     }
 
     /// Whether anybody must log in.
@@ -212,6 +209,7 @@ impl Session {
         self.login_failures = visitor.failures;
         if identity.is_some() {
             self.side = Side::Inside(identity);
+            turn.rights = self.rights();
             if let Some(identity) = self.identity() {
                 let (id, name) = (self.id, identity.name());
                 log::debug!("connection {id} has logged in  user={name}");
@@ -241,6 +239,12 @@ impl Session {
             Side::Inside(identity) => identity.as_ref(),
             Side::Unknown | Side::Outside(_) => None,
         }
+    }
+
+    /// What the client may do, if that is not everything.
+    pub(super) fn rights(&self) -> Option<Arc<Rights>> {
+        let rights = self.identity()?.rights();
+        (!rights.is_unlimited()).then(|| Arc::clone(rights))
     }
 
     fn receive(&mut self, turn: &mut Turn<'_>, visitor: &mut Visitor, input: &[u8]) -> Outcome {

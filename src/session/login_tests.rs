@@ -216,14 +216,3 @@ fn a_hashed_password_lets_its_user_in() {
     let right = client.say(b"set a 0 0 11\r\nanna secret\r\nmn\r\n");
     assert_eq!(right, b"STORED\r\nMN\r\n");
 }
-
-#[test]
-fn a_promise_that_nothing_keeps_is_refused() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "a:b\nuser a +@read\n").unwrap();
-    let config = Config {
-        auth_file: Some(file.path().to_owned()),
-        ..Config::default()
-    };
-    assert!(Bench::new(config).is_err());
-}

@@ -66,7 +66,8 @@ fn get(turn: &mut Turn<'_>, line: &Line<'_>, options: &Options, hash: KeyHash) -
             .and_then(|recache| Expiry::from_wire(recache, now).ttl_s(now)),
         no_bump: options.no_bump,
         binary_key: binary,
-        recache: true,
+        // To be told to recache is of no use to who may not store, and nobody else is told.
+        recache: turn.may_write(),
     };
     let shown = execute::fetch(turn, key, hash, &how, |hit, out| {
         let with_value = options.value && options.compare.is_none_or(|cas| cas != hit.cas());

@@ -22,6 +22,9 @@ mod meta;
 mod packets;
 mod prefix;
 mod report;
+mod rights;
+#[cfg(test)]
+mod rights_tests;
 mod sasl;
 #[cfg(test)]
 mod sasl_tests;

@@ -8,6 +8,7 @@ use super::drive::{Framed, Keyed, Wire};
 use super::execute::{self, Storing};
 use super::keys::Then;
 use super::report::{self, Reader};
+use super::rights::{self, Denied};
 use super::turn::Turn;
 use super::{Next, Session, State, Step, sasl};
 use crate::protocol::admin;
@@ -59,6 +60,21 @@ impl Wire for Packets {
         })
     }
 
+    fn judge(turn: &Turn<'_>, keyed: &Keyed<'_, Request>) -> Result<(), Denied> {
+        let need = rights::packet(keyed.request.opcode.verb(), keyed.key).need;
+        turn.permits(need, Some(keyed.key))?;
+        turn.spend(need)
+    }
+
+    fn deny(
+        _session: &mut Session,
+        turn: &mut Turn<'_>,
+        keyed: &Keyed<'_, Request>,
+        denied: Denied,
+    ) {
+        keyed.request.deny(turn, denied);
+    }
+
     fn execute(
         session: &mut Session,
         turn: &mut Turn<'_>,
@@ -108,6 +124,11 @@ impl Wire for Packets {
             return Step::wait(0, head_size);
         }
         let key = header.head(input).key;
+        if let Err(denied) = request.judge(turn, key, input.len() - head_size) {
+            request.deny(turn, denied);
+            session.state = State::Swallow(u64::from(header.value_size()));
+            return Step::served(head_size);
+        }
         if let Some((put, answer)) = request.put(turn, key, turn.store().hash(key), input) {
             return session.store(turn, &put, &answer, header.value_size(), head_size, input);
         }
@@ -133,6 +154,28 @@ fn unknown(session: &mut Session, turn: &mut Turn<'_>, header: &Header) -> Step 
 impl Request {
     const fn echo(&self) -> Echo {
         self.header.echo
+    }
+
+    /// Judges a request of which so many bytes are there behind its key.
+    fn judge(&self, turn: &Turn<'_>, key: &[u8], here: usize) -> Result<(), Denied> {
+        let verb = self.opcode.verb();
+        let rule = rights::packet(verb, key);
+        if !verb.is_keyed() {
+            turn.permits_rule(rule)?;
+            return turn.spend(rule.need);
+        }
+        turn.permits(rule.need, Some(key))?;
+        let value_size = self.header.value_size() as usize;
+        if value_size == 0 || data::is_awaited(value_size, here) {
+            // It comes again when it is there in full.
+            return Ok(());
+        }
+        turn.spend(rule.need)
+    }
+
+    /// Says that it is not served. What is quiet is told too: it is no success.
+    fn deny(&self, turn: &mut Turn<'_>, denied: Denied) {
+        reply::error(turn.out, self.echo(), denied.status(self.opcode.verb()));
     }
 
     /// Says that it is done, to those who want to hear it.
@@ -295,7 +338,10 @@ impl Request {
         }
         let echo = self.echo();
         match self.opcode.verb() {
-            Verb::Flush => self.flush(turn, self.header.head(input).exptime()),
+            Verb::Flush => {
+                execute::flush(turn, self.header.head(input).exptime());
+                self.done(turn, 0);
+            }
             Verb::Quit => {
                 self.done(turn, 0);
                 return Step::leave(size, Next::Close);
@@ -312,15 +358,6 @@ impl Request {
             _ => reply::done(turn.out, echo, 0),
         }
         Step::served(size)
-    }
-
-    fn flush(&self, turn: &mut Turn<'_>, exptime: i64) {
-        if turn.ctx.shared.config.flush_enabled {
-            execute::flush(turn, exptime);
-            self.done(turn, 0);
-        } else {
-            reply::error(turn.out, self.echo(), Status::Refused);
-        }
     }
 }
 

@@ -142,9 +142,6 @@ pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
             Reader::Packets(_) => reader.refuse(turn, ProtocolError::Unknown),
             Reader::Lines => cachedump(turn, class, limit),
         },
-        Stats::Detail(_) if !shared.config.dump_enabled => {
-            reader.refuse(turn, ProtocolError::DetailNotAllowed);
-        }
         Stats::Detail(Detail::Dump) => match reader {
             Reader::Packets(_) => {
                 let mut dump = Vec::new();
@@ -521,6 +518,8 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
     list.word("version", VERSION_OWN);
     list.numbers(&[
         ("slow_client_closed", totals.slow_client_closed),
+        ("denied_requests", totals.denied_requests),
+        ("limited_requests", totals.limited_requests),
         ("page_size", store.page_size),
         ("free_pages", store.free_pages),
         ("malloced_bytes", store.malloced_bytes),
@@ -555,10 +554,6 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
 }
 
 fn cachedump(turn: &mut Turn<'_>, class: u8, limit: u32) {
-    let shared = turn.ctx.shared;
-    if !shared.config.dump_enabled {
-        return turn.say(ProtocolError::CachedumpNotAllowed.reply());
-    }
     let now = turn.ctx.now;
     let store = turn.store();
     let out = &mut *turn.out;

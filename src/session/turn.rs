@@ -1,6 +1,9 @@
 //! What a session has in hand while it answers: context, output, and how much of both is left.
 
+use std::sync::Arc;
+
 use super::Context;
+use crate::auth::Rights;
 use crate::config::Config;
 use crate::protocol::admin::streams;
 use crate::protocol::log;
@@ -22,6 +25,8 @@ pub(super) struct Turn<'a> {
     pub(super) watched: u32,
     /// Whether keys are counted by prefix.
     pub(super) detail: bool,
+    /// What the client may do; `None` is everything.
+    pub(super) rights: Option<Arc<Rights>>,
     /// Replies that may still be gathered.
     room: u64,
     /// Length of `out` when the turn began.
@@ -31,10 +36,16 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(ctx: &'a Context<'a>, out: &'a mut Vec<u8>, id: u64) -> Self {
+    pub(super) fn new(
+        ctx: &'a Context<'a>,
+        out: &'a mut Vec<u8>,
+        id: u64,
+        rights: Option<Arc<Rights>>,
+    ) -> Self {
         let begun_at = out.len();
         Self {
             id,
+            rights,
             watched: ctx.shared.hub.watched(),
             detail: ctx.shared.live.prefixes.is_on(),
             room: room(&ctx.shared.config),

@@ -126,6 +126,10 @@ counters! {
     auth_cmds: count,
     /// Login attempts refused.
     auth_errors: count,
+    /// Requests refused because their user may not.
+    denied_requests: count,
+    /// Requests refused because their user had had the second's share.
+    limited_requests: count,
     /// Connections closed for being idle.
     idle_kicks: count,
     /// Bytes received.

@@ -63,6 +63,8 @@ pub enum Status {
     Unknown = 0x81,
     /// No memory can be had.
     NoMemory = 0x82,
+    /// Not now; later.
+    Busy = 0x86,
 }
 
 impl Status {
@@ -79,6 +81,7 @@ impl Status {
         Self::Continue,
         Self::Unknown,
         Self::NoMemory,
+        Self::Busy,
     ];
 
     /// The text that an error reply has as its body. These are memcached's: clients show them,
@@ -95,6 +98,7 @@ impl Status {
             Self::Refused => b"Auth failure.",
             Self::Unknown => b"Unknown command",
             Self::NoMemory => b"Out of memory",
+            Self::Busy => b"Temporary failure",
         }
     }
 }
