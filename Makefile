@@ -10,6 +10,8 @@ APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy
 # Debian starts a memcached on port 11211 when it is installed: the port of `make run`.
 QUIET_SERVICE = if [ -d /run/systemd/system ]; then $(SUDO) systemctl disable --now memcached; fi
 VENV = .venv
+NODE_CLIENTS = tests/clients/node_modules/.ready
+RUST_CLIENT = target/clients/debug/memcache_tls
 
 .PHONY: help run test check bench soak clean deps
 
@@ -37,11 +39,12 @@ soak: ## 4 GiB of churn through 64 MiB, in a release build
 
 clean: ## Remove everything that was built or installed here
 	$(CARGO) clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) tests/clients/node_modules
 
-deps: $(VENV)/.ready ## Install what the tests talk to, if it is missing
+deps: $(VENV)/.ready $(NODE_CLIENTS) $(RUST_CLIENT) ## Install what the tests talk to, if it is missing
 	@missing=""; \
-	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd; do \
+	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd \
+		gsasl:gsasl openssl:openssl; do \
 		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi; \
@@ -53,4 +56,20 @@ $(VENV)/.ready: tests/clients/requirements.txt
 		{ $(APT) update && $(APT) install --no-install-recommends python3-venv; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# The same for node.
+$(NODE_CLIENTS): tests/clients/package.json
+	@missing=""; \
+	command -v node > /dev/null || missing="$$missing nodejs"; \
+	command -v npm > /dev/null || missing="$$missing npm"; \
+	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi
+	cd tests/clients && npm install --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+# A client in Rust whose TLS is OpenSSL's; larder itself is built without that.
+$(RUST_CLIENT): tests/clients/memcache_tls/Cargo.toml tests/clients/memcache_tls/src/main.rs
+	@pkg-config --exists openssl 2> /dev/null || \
+		{ $(APT) update && $(APT) install --no-install-recommends pkg-config libssl-dev; }
+	$(CARGO) build --quiet --locked --manifest-path $< --target-dir target/clients
 	@touch $@

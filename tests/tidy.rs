@@ -182,8 +182,8 @@ fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
             let path = entry.expect("a readable folder").path();
             let name = path.to_string_lossy().into_owned();
             if path.is_dir() {
-                if !name.contains("/.venv") && !name.contains("/target") && !name.contains("/.git")
-                {
+                const FOREIGN: [&str; 4] = ["/.git", "/.venv", "/node_modules", "/target"];
+                if !FOREIGN.iter().any(|part| name.contains(part)) {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {

@@ -1,12 +1,14 @@
-"""A conversation in the binary protocol through python-binary-memcached, with the daemon on this
-port."""
+"""A conversation in the binary protocol through python-binary-memcached, with the daemon that the
+command line names (`settings.py`)."""
 
-import sys
+import ssl
 
 import bmemcached
 from bmemcached.exceptions import MemcachedException
 
-SERVER = f"127.0.0.1:{int(sys.argv[1])}"
+from settings import PASSWORD, PORT, REFUSED, USER, context, refused
+
+SERVER = f"127.0.0.1:{PORT}"
 
 
 def one(client):
@@ -69,7 +71,13 @@ def large(client):
 
 def main():
     """Says everything."""
-    client = bmemcached.Client((SERVER,), socket_timeout=20)
+    client = bmemcached.Client(
+        (SERVER,), USER, PASSWORD, socket_timeout=20, tls_context=context()
+    )
+    if REFUSED:
+        # A connection that cannot be made is a value that cannot be stored.
+        refused(lambda: client.set("k", "v"), MemcachedException, ssl.SSLError)
+        return
     client.flush_all()
     for conversation in (one, swap, numbers, many, large):
         conversation(client)

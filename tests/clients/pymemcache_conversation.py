@@ -1,17 +1,24 @@
-"""A conversation of pymemcache with the daemon on the port given as argument.
+"""A conversation of pymemcache with the daemon that the command line names (`settings.py`).
 
 Ends with status 0 after the last assertion has held.
 """
 
 import socket
-import sys
+import ssl
 
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
 from pymemcache.client.retrying import RetryingClient
-from pymemcache.exceptions import MemcacheClientError, MemcacheServerError
+from pymemcache.exceptions import (
+    MemcacheClientError,
+    MemcacheServerError,
+    MemcacheUnexpectedCloseError,
+)
 
-SERVER = ("127.0.0.1", int(sys.argv[1]))
+from settings import PORT, REFUSED, context, refused
+
+SERVER = ("127.0.0.1", PORT)
+TLS = context()
 
 
 def classic(client):
@@ -118,19 +125,27 @@ def raw(client):
 
 def main():
     """Says everything with each kind of client."""
-    plain = Client(SERVER, timeout=20, no_delay=True, default_noreply=False)
-    pooled = PooledClient(SERVER, timeout=20, max_pool_size=4)
+    plain = Client(SERVER, timeout=20, no_delay=True, default_noreply=False, tls_context=TLS)
+    if REFUSED:
+        # A client of TLS 1.3 hears of the refusal when it reads, or by a reset.
+        refusals = (ssl.SSLError, ConnectionError, MemcacheUnexpectedCloseError)
+        refused(lambda: plain.version(), *refusals)
+        return
+    pooled = PooledClient(SERVER, timeout=20, max_pool_size=4, tls_context=TLS)
     for client in (plain, pooled):
         client.flush_all(noreply=False)
         for conversation in (classic, many, swap, quiet, large, wrong):
             conversation(client)
     raw(plain)
-    classic(RetryingClient(Client(SERVER, timeout=20), attempts=2))
+    classic(RetryingClient(Client(SERVER, timeout=20, tls_context=TLS), attempts=2))
     plain.flush_all(noreply=False)
-    hashed = HashClient([SERVER], timeout=20, use_pooling=True)
+    hashed = HashClient([SERVER], timeout=20, use_pooling=True, tls_context=TLS)
     hashed.set("hashed", b"1", noreply=False)
     assert hashed.get_many(["hashed"]) == {"hashed": b"1"}
     plain.quit()
+    if TLS:
+        print("all said")
+        return
     with socket.create_connection(SERVER, timeout=20) as line:
         line.sendall(b"get a\r\nquit\r\n")
         assert line.recv(100) == b"END\r\n"

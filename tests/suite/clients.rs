@@ -1,62 +1,43 @@
 //! Clients that nobody here wrote.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::support::Server;
+use crate::support::foreign::{Library, in_path, run};
 
-/// Runs a program to its end; its exit code and all that it said.
-fn run(command: &mut Command, input: &str) -> (Option<i32>, String) {
-    command.stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("a program that was found to start");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(input.as_bytes()).expect("a reader");
-    drop(stdin);
-    let output = child.wait_with_output().expect("a child");
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), text)
-}
-
-fn in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
-
-/// Runs one of the Python conversations against a daemon of its own.
-fn python_conversation(name: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: `make test` installs Python clients, plain `cargo test` does not");
-        return;
-    }
+fn conversation(library: Library) {
     let server = Server::start(&[]);
-    let script = root.join("tests/clients").join(name);
-    let port = server.address().port().to_string();
-    let (code, text) = run(Command::new(python).arg(script).arg(port), "");
-    assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("all said"), "{text}");
+    library.converse(server.address().port(), &[]);
 }
 
 #[test]
 fn pymemcache_has_a_conversation() {
-    python_conversation("pymemcache_conversation.py");
+    conversation(Library::Pymemcache);
 }
 
 #[test]
 fn python_binary_memcached_has_a_conversation() {
-    python_conversation("bmemcached_conversation.py");
+    conversation(Library::Bmemcached);
+}
+
+#[test]
+fn pylibmc_has_a_conversation() {
+    conversation(Library::Pylibmc);
+}
+
+#[test]
+fn emcache_has_a_conversation() {
+    conversation(Library::Emcache);
+}
+
+#[test]
+fn memjs_has_a_conversation() {
+    conversation(Library::Memjs);
 }
 
 #[test]
 fn nc_has_a_conversation() {
     let Some(nc) = in_path("nc") else {
-        eprintln!("skipped: nc is not installed");
         return;
     };
     let server = Server::start(&[]);
@@ -69,7 +50,6 @@ fn nc_has_a_conversation() {
 #[test]
 fn libmemcached_finds_both_protocols_conformant() {
     let Some(tool) = in_path("memccapable") else {
-        eprintln!("skipped: memccapable is not installed");
         return;
     };
     let server = Server::start(&["-B", "auto"]);

@@ -8,90 +8,17 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
+use crate::support::Authority;
 use crate::support::process::{patience, wait_until};
 use crate::support::server::{Server, run};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
-
-/// An authority, and files of what it has signed.
-struct Authority {
-    folder: tempfile::TempDir,
-    issuer: Issuer<'static, KeyPair>,
-    root: CertificateDer<'static>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "authority");
-        let root = params.self_signed(&key).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
-        let authority = Self {
-            folder,
-            root: root.der().clone(),
-            issuer: Issuer::new(params, key),
-        };
-        authority.sign("server");
-        authority
-    }
-
-    /// Writes `NAME.pem` and `NAME.key`, signed anew.
-    fn sign(&self, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(self.path(name, "pem"), certificate.pem()).unwrap();
-        fs::write(self.path(name, "key"), key.serialize_pem()).unwrap();
-    }
-
-    fn path(&self, name: &str, ending: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.{ending}"))
-    }
-
-    /// Words for `-o` that name the server's files.
-    fn words(&self) -> String {
-        format!(
-            "ssl_chain_cert={},ssl_key={},ssl_ca_cert={}",
-            self.path("server", "pem").display(),
-            self.path("server", "key").display(),
-            self.path("ca", "pem").display()
-        )
-    }
-
-    /// A client that trusts this authority and shows the certificate of that name, if any.
-    fn client(&self, name: Option<&str>) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        Arc::new(match name {
-            None => builder.with_no_client_auth(),
-            Some(name) => {
-                let chain = CertificateDer::from_pem_file(self.path(name, "pem")).unwrap();
-                let key = PrivateKeyDer::from_pem_file(self.path(name, "key")).unwrap();
-                builder.with_client_auth_cert(vec![chain], key).unwrap()
-            }
-        })
-    }
-}
 
 fn tcp(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
