@@ -13,7 +13,8 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::hash::{self, PasswordHash};
-use super::{Identity, Permissions, Purpose, Rights, Secret, User, Users};
+use super::scram::{self, Entry};
+use super::{Hashed, Identity, Known, Permissions, Purpose, Rights, Secret, User, Users, prepared};
 
 /// Largest file, in bytes: a million users and more. A mistaken path must not fill memory.
 const FILE_SIZE_MAX: u64 = 64 << 20;
@@ -184,18 +185,35 @@ fn secret(users: &Users, name: &str, password: &str) -> Result<Secret, &'static 
     if password.is_empty() {
         return Err("the password is empty");
     }
-    if password.starts_with("$argon2") {
-        return Ok(Secret::Hashed(
-            Box::new(PasswordHash::parse(password)?),
-            OnceLock::new(),
-        ));
+    let hashed = if password.starts_with("$argon2") {
+        Some(Hashed::Argon2(PasswordHash::parse(password)?))
+    } else if password.starts_with(scram::PREFIX) {
+        Some(Hashed::Scram(Entry::parse(password)?))
+    } else {
+        None
+    };
+    if let Some(hashed) = hashed {
+        return Ok(Secret::Hashed(Box::new(hashed), OnceLock::new()));
     }
     if password.len() > PASSWORD_SIZE_MAX {
         return Err("the password is above 512 bytes, more than a client can send");
     }
-    Ok(Secret::Plain(
-        users.digest(Purpose::Password, password.as_bytes()),
-    ))
+    let password = prepared(password.as_bytes());
+    let digest = users.digest(Purpose::Password, &password);
+    let known = Known {
+        password: Zeroizing::new(password.into_owned()),
+        keys: OnceLock::new(),
+    };
+    Ok(Secret::Plain(digest, Some(Box::new(known))))
+}
+
+/// How a password is written into the file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Notation {
+    /// As argon2id, for logins that tell the password.
+    Argon2id,
+    /// As SCRAM-SHA-256, for those that prove it as well.
+    Scram,
 }
 
 /// The line for a user whose password is to be kept as a slow hash. `salt` must be random.
@@ -203,7 +221,12 @@ fn secret(users: &Users, name: &str, password: &str) -> Result<Secret, &'static 
 /// # Errors
 ///
 /// When the name or the password could not be used, or there is no memory.
-pub fn entry(name: &str, password: &[u8], salt: [u8; hash::SALT_SIZE]) -> Result<String, String> {
+pub fn entry(
+    name: &str,
+    password: &[u8],
+    notation: Notation,
+    salt: [u8; hash::SALT_SIZE],
+) -> Result<String, String> {
     if name.is_empty() || name.len() > NAME_SIZE_MAX || name.starts_with('#') {
         return Err("a name must have 1 to 256 bytes and not begin with #".to_owned());
     }
@@ -213,5 +236,9 @@ pub fn entry(name: &str, password: &[u8], salt: [u8; hash::SALT_SIZE]) -> Result
     if password.is_empty() || password.len() > PASSWORD_SIZE_MAX || password.contains(&0) {
         return Err("a password must have 1 to 512 bytes, none of them zero".to_owned());
     }
-    Ok(format!("{name}:{}", PasswordHash::make(password, salt)?))
+    let password = prepared(password);
+    Ok(match notation {
+        Notation::Argon2id => format!("{name}:{}", PasswordHash::make(&password, salt)?),
+        Notation::Scram => format!("{name}:{}", Entry::make(&password, &salt)),
+    })
 }

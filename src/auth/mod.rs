@@ -8,13 +8,18 @@
 //! unknown is compared with a digest that nothing has.
 
 pub mod file;
+pub mod fuzz;
 pub mod hash;
 mod permissions;
 mod rights;
 pub mod sasl;
 #[cfg(test)]
+mod sasl_tests;
+mod scram;
+#[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -29,9 +34,16 @@ pub use permissions::{Need, Permissions};
 pub use rights::{Rights, Seat};
 
 use hash::PasswordHash;
+use scram::{Entry, Keys, Proof, Salting};
 
 /// Bytes of a keyed digest.
 const DIGEST_SIZE: usize = 32;
+
+/// Bytes of salt that is made up while no entry shows what salts look like.
+const SALT_SIZE_DEFAULT: usize = 16;
+
+/// Ways to make keys that are told apart. Beyond them what is made up looks like one of these.
+const MODEL_COUNT_MAX: usize = 256;
 
 /// A digest that only this table can make.
 type Digest = [u8; DIGEST_SIZE];
@@ -62,11 +74,45 @@ impl Identity {
 
 /// How the file keeps a password.
 enum Secret {
-    /// As it is; only its keyed digest is kept in memory.
-    Plain(Digest),
+    /// As it is. Its keyed digest is kept, and itself where SCRAM needs it.
+    Plain(Digest, Option<Box<Known>>),
     /// As a slow hash. The digest of the password that fitted is kept from the first login on,
     /// so that a client that connects often does not cost the hash each time.
-    Hashed(Box<PasswordHash>, OnceLock<Digest>),
+    Hashed(Box<Hashed>, OnceLock<Digest>),
+}
+
+/// A password of which keys can be made.
+struct Known {
+    password: Zeroizing<Vec<u8>>,
+    /// Those of the first login, so that the next does not cost them again.
+    keys: OnceLock<(Salting, Keys)>,
+}
+
+/// A password as something slow.
+#[derive(Clone)]
+enum Hashed {
+    /// Good for a password that is told.
+    Argon2(PasswordHash),
+    /// Good for that, and for one that is only proved.
+    Scram(Entry),
+}
+
+impl Hashed {
+    fn fits(&self, password: &[u8]) -> bool {
+        match self {
+            Self::Argon2(hash) => hash.fits(password),
+            Self::Scram(entry) => entry.fits(password),
+        }
+    }
+
+    /// By which hashes are ordered. A KiB that argon2 passes over takes about as long as an
+    /// iteration.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Argon2(hash) => hash.cost(),
+            Self::Scram(entry) => u64::from(entry.salting.iterations),
+        }
+    }
 }
 
 /// One user.
@@ -84,7 +130,14 @@ pub struct Users {
     /// What an unknown user's password is compared with: the digest of nothing that can be sent.
     nobody: Digest,
     /// The dearest hash of the file, which every attempt that fails has to pay for.
-    dearest: Option<PasswordHash>,
+    dearest: Option<Hashed>,
+    /// What entries say of their keys, each once: what is made up for others looks the same.
+    models: Vec<(u32, usize)>,
+    /// Users whose keys are still to be made of their password. While there are any, every proof
+    /// that fails has to pay for keys.
+    keys_to_make: usize,
+    /// Users who can only tell their password.
+    tellers: usize,
     count: usize,
 }
 
@@ -108,13 +161,32 @@ pub enum Verdict {
     Slow(Slow),
 }
 
+/// Somebody who may come in.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Who it is.
+    pub identity: Identity,
+    /// What is to be told first: our own proof.
+    pub signature: Option<String>,
+}
+
 /// A slow hash that is still to be computed.
 pub struct Slow {
     /// The user to let in when it fits; `None` pays without hope.
     user: Option<Arc<User>>,
-    against: PasswordHash,
-    password: Zeroizing<Vec<u8>>,
-    digest: Digest,
+    task: Box<Task>,
+}
+
+/// What is slow.
+enum Task {
+    /// To hash a password that was told.
+    Password {
+        against: Hashed,
+        password: Zeroizing<Vec<u8>>,
+        digest: Digest,
+    },
+    /// To make the keys that a proof is judged by.
+    Keys(Proof),
 }
 
 impl fmt::Debug for Slow {
@@ -125,17 +197,65 @@ impl fmt::Debug for Slow {
 
 impl Slow {
     /// Computes the hash: many milliseconds, many megabytes.
-    pub fn run(self) -> Option<Identity> {
-        let fits = self.against.fits(&self.password);
-        let user = self.user?;
-        if !fits {
-            return None;
+    pub fn run(self) -> Option<Admission> {
+        match *self.task {
+            Task::Password {
+                against,
+                password,
+                digest,
+            } => {
+                let fits = against.fits(&password);
+                let user = self.user.filter(|_| fits)?;
+                if let Secret::Hashed(_, known) = &user.secret {
+                    // Whoever is second has the same digest to offer.
+                    let _ = known.set(digest);
+                }
+                Some(Admission {
+                    identity: user.identity.clone(),
+                    signature: None,
+                })
+            }
+            Task::Keys(proof) => {
+                let known = self.user.as_deref().and_then(User::own_password);
+                let password = known.map_or(&b"nobody"[..], |known| &known.password);
+                let keys = proof.salting.keys(password);
+                let fits = proof.fits(&keys);
+                let user = self.user.as_ref().filter(|_| fits)?;
+                let signature = Some(proof.signature(&keys));
+                if let Some(known) = user.own_password() {
+                    let _ = known.keys.set((proof.salting, keys));
+                }
+                Some(Admission {
+                    identity: user.identity.clone(),
+                    signature,
+                })
+            }
         }
-        if let Secret::Hashed(_, known) = &user.secret {
-            // Whoever is second has the same digest to offer.
-            let _ = known.set(self.digest);
+    }
+}
+
+impl User {
+    /// Its password, if keys can be made of it.
+    fn own_password(&self) -> Option<&Known> {
+        match &self.secret {
+            Secret::Plain(_, known) => known.as_deref(),
+            Secret::Hashed(..) => None,
         }
-        Some(user.identity.clone())
+    }
+
+    /// Keys that are at hand, if they were made in this way.
+    fn keys(&self, salting: &Salting) -> Option<&Keys> {
+        let (made, keys) = match &self.secret {
+            Secret::Plain(_, known) => {
+                let (made, keys) = known.as_ref()?.keys.get()?;
+                (made, keys)
+            }
+            Secret::Hashed(hashed, _) => match &**hashed {
+                Hashed::Argon2(_) => return None,
+                Hashed::Scram(entry) => (&entry.salting, &entry.keys),
+            },
+        };
+        (made == salting).then_some(keys)
     }
 }
 
@@ -158,6 +278,9 @@ impl Users {
             by_name: HashMap::new(),
             nobody: [0; DIGEST_SIZE],
             dearest: None,
+            models: Vec::new(),
+            keys_to_make: 0,
+            tellers: 0,
             count: 0,
         };
         users.nobody = users.digest(Purpose::Nobody, b"");
@@ -173,7 +296,7 @@ impl Users {
     pub fn known(&self, name: &str) -> Option<&Identity> {
         let user = self
             .by_name
-            .get(&self.digest(Purpose::Name, name.as_bytes()));
+            .get(&self.digest(Purpose::Name, &prepared(name.as_bytes())));
         user.map(|user| &user.identity)
     }
 
@@ -184,11 +307,12 @@ impl Users {
 
     /// As [`Self::check`], counting what it does.
     pub fn check_counted(&self, name: &[u8], password: &[u8], work: &mut Work) -> Verdict {
-        let offered = self.digest(Purpose::Password, password);
+        let password = prepared(password);
+        let offered = self.digest(Purpose::Password, &password);
         work.digests += 1;
         let user = self.find(name, work);
         let known = match user.map(|user| &user.secret) {
-            Some(Secret::Plain(digest)) => digest,
+            Some(Secret::Plain(digest, _)) => digest,
             Some(Secret::Hashed(_, known)) => known.get().unwrap_or(&self.nobody),
             None => &self.nobody,
         };
@@ -203,27 +327,101 @@ impl Users {
         let (user, against) = match user {
             Some(user) => match &user.secret {
                 Secret::Hashed(hash, _) => (Some(Arc::clone(user)), (**hash).clone()),
-                Secret::Plain(_) => (None, dearest.clone()),
+                Secret::Plain(..) => (None, dearest.clone()),
             },
             None => (None, dearest.clone()),
         };
         Verdict::Slow(Slow {
             user,
-            against,
-            password: Zeroizing::new(password.to_vec()),
-            digest: offered,
+            task: Box::new(Task::Password {
+                against,
+                password: Zeroizing::new(password.into_owned()),
+                digest: offered,
+            }),
         })
+    }
+
+    /// Whether every user can prove a password without telling it.
+    pub fn all_can_prove(&self) -> bool {
+        self.tellers == 0
+    }
+
+    /// Forgets the passwords themselves: who is only ever told them needs none.
+    #[must_use]
+    pub fn only_told(mut self) -> Self {
+        for user in self.by_name.values_mut() {
+            // Nobody else has a user of a table that is not in use yet.
+            if let Some(Secret::Plain(_, known)) = Arc::get_mut(user).map(|user| &mut user.secret) {
+                *known = None;
+            }
+        }
+        self.keys_to_make = 0;
+        self.tellers = self.count;
+        self
+    }
+
+    /// How the keys of this user are made; for one who is unknown, or whose entry does not say,
+    /// something that stays the same and looks like what others have.
+    fn salting(&self, name: &[u8], work: &mut Work) -> Salting {
+        let prepared_name = prepared(name);
+        let bare = bare(&prepared_name);
+        let (low, high) = (
+            self.digest(Purpose::Salt, bare),
+            self.digest(Purpose::SaltEnd, bare),
+        );
+        work.digests += 2;
+        let choice = usize::from(high[DIGEST_SIZE - 1]);
+        let (iterations, size) = match self.models.len() {
+            0 => (Salting::ITERATIONS_DEFAULT, SALT_SIZE_DEFAULT),
+            count => self.models[choice % count],
+        };
+        let made_up = Salting {
+            iterations,
+            salt: [low, high].concat()[..size].into(),
+        };
+        match self.find(name, work).map(|user| &user.secret) {
+            Some(Secret::Hashed(hashed, _)) => match &**hashed {
+                Hashed::Scram(entry) => entry.salting.clone(),
+                Hashed::Argon2(_) => made_up,
+            },
+            Some(Secret::Plain(..)) | None => made_up,
+        }
+    }
+
+    /// Judges a proof.
+    fn check_proof(&self, proof: Proof, work: &mut Work) -> Result<Admission, Verdict> {
+        let user = self.find(&proof.name, work);
+        let nobody = Keys {
+            stored: self.nobody,
+            server: self.nobody,
+        };
+        let at_hand = user.and_then(|user| user.keys(&proof.salting));
+        let keys = at_hand.unwrap_or(&nobody);
+        work.digests += 2;
+        work.compared += 1;
+        let fits = proof.fits(keys);
+        if let (Some(user), true) = (user, fits) {
+            return Ok(Admission {
+                identity: user.identity.clone(),
+                signature: Some(proof.signature(keys)),
+            });
+        }
+        if self.keys_to_make == 0 {
+            return Err(Verdict::Refused);
+        }
+        let user = user.filter(|user| at_hand.is_none() && user.own_password().is_some());
+        Err(Verdict::Slow(Slow {
+            user: user.cloned(),
+            task: Box::new(Task::Keys(proof)),
+        }))
     }
 
     /// Finds a user by the name as it came, else by what stands before its last `@`. Both are
     /// always looked up.
     fn find(&self, name: &[u8], work: &mut Work) -> Option<&Arc<User>> {
-        let bare = name
-            .iter()
-            .rposition(|&b| b == b'@')
-            .map_or(name, |at| &name[..at]);
-        let exact = self.by_name.get(&self.digest(Purpose::Name, name));
-        let bare = self.by_name.get(&self.digest(Purpose::Name, bare));
+        let name = prepared(name);
+        let exact = self.by_name.get(&self.digest(Purpose::Name, &name));
+        let bare = self.by_name.get(&self.digest(Purpose::Name, bare(&name)));
         work.digests += 2;
         work.lookups += 2;
         exact.or(bare)
@@ -236,14 +434,31 @@ impl Users {
     /// Takes in a user. False when the name is taken.
     fn add(&mut self, user: User) -> bool {
         let name = Arc::clone(&user.identity.name);
-        let digest = self.digest(Purpose::Name, name.as_bytes());
+        let digest = self.digest(Purpose::Name, &prepared(name.as_bytes()));
         if self.by_name.contains_key(&digest) {
             return false;
         }
-        if let Secret::Hashed(hash, _) = &user.secret
-            && self.dearest.as_ref().is_none_or(|d| d.cost() < hash.cost())
-        {
-            self.dearest = Some((**hash).clone());
+        match &user.secret {
+            Secret::Plain(_, Some(_)) => self.keys_to_make += 1,
+            Secret::Plain(_, None) => self.tellers += 1,
+            Secret::Hashed(hashed, _) => {
+                if self
+                    .dearest
+                    .as_ref()
+                    .is_none_or(|d| d.cost() < hashed.cost())
+                {
+                    self.dearest = Some((**hashed).clone());
+                }
+                match &**hashed {
+                    Hashed::Argon2(_) => self.tellers += 1,
+                    Hashed::Scram(Entry { salting, .. }) => {
+                        let model = (salting.iterations, salting.salt.len());
+                        if !self.models.contains(&model) && self.models.len() < MODEL_COUNT_MAX {
+                            self.models.push(model);
+                        }
+                    }
+                }
+            }
         }
         self.by_name.insert(digest, Arc::new(user));
         self.count += 1;
@@ -257,6 +472,29 @@ enum Purpose {
     Name = 1,
     Password = 2,
     Nobody = 3,
+    Salt = 4,
+    SaltEnd = 5,
+}
+
+/// What stands before the last `@` of a name.
+fn bare(name: &[u8]) -> &[u8] {
+    let at = name.iter().rposition(|&b| b == b'@');
+    at.map_or(name, |at| &name[..at])
+}
+
+/// A name or a password as it is compared: letters that look the same are the same (SASLprep, RFC
+/// 4013). What that does not allow is compared as it is.
+fn prepared(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let prepared = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| stringprep::saslprep(text).ok());
+    match prepared {
+        Some(prepared) if !prepared.is_empty() => Cow::Owned(prepared.into_owned().into_bytes()),
+        Some(_) | None => Cow::Borrowed(text),
+    }
 }
 
 /// HMAC-SHA-256 over the pieces, one behind the other.

@@ -1,5 +1,6 @@
 //! What the table of users promises.
 
+use super::file::Notation;
 use super::*;
 
 const KEY: [u8; 32] = [7; 32];
@@ -31,7 +32,7 @@ fn login(users: &Users, name: &str, password: &str) -> Option<String> {
     let identity = match users.check(name.as_bytes(), password.as_bytes()) {
         Verdict::Granted(identity) => Some(identity),
         Verdict::Refused => None,
-        Verdict::Slow(slow) => slow.run(),
+        Verdict::Slow(slow) => slow.run().map(|admission| admission.identity),
     };
     identity.map(|identity| identity.name().to_owned())
 }
@@ -219,7 +220,7 @@ fn a_file_that_everybody_may_read_is_warned_of() {
 
 #[test]
 fn an_entry_that_was_made_lets_its_user_in() {
-    let line = file::entry("anna", b"secret", [9; 16]).unwrap();
+    let line = file::entry("anna", b"secret", Notation::Argon2id, [9; 16]).unwrap();
     assert!(!line.contains("secret"));
     assert_eq!(
         login(&users(&line), "anna", "secret").as_deref(),
@@ -232,7 +233,7 @@ fn an_entry_that_was_made_lets_its_user_in() {
         ("a", ""),
         ("#a", "x"),
     ] {
-        assert!(file::entry(name, password.as_bytes(), [9; 16]).is_err());
+        assert!(file::entry(name, password.as_bytes(), Notation::Argon2id, [9; 16]).is_err());
     }
 }
 

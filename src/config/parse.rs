@@ -15,6 +15,9 @@ use super::tls::{ListenTls, verify};
 use super::value::{Wrong, closest};
 use super::{BindingProtocol, Config, Listen, render};
 
+/// What `--hash-password` can make of a password.
+const HASH_METHODS: [&str; 2] = ["argon2id", "scram-sha-256"];
+
 /// Words in the file that other programs read; larderd passes over them without a warning.
 const FOREIGN_DIRECTIVES: &[&str] = &["logfile", "maxcon", "verbosity", "syslog"];
 
@@ -78,7 +81,12 @@ pub enum Action {
     /// Print this and leave.
     Print(String),
     /// Read a password, print the line of this user for a file of users, and leave.
-    HashPassword(String),
+    HashPassword {
+        /// The user.
+        name: String,
+        /// Whether the line shall serve SCRAM too.
+        scram: bool,
+    },
 }
 
 /// A configuration, and how it came to be.
@@ -142,7 +150,11 @@ pub fn parse(
     let loaded = loader.finish()?;
     if matches.contains_id("hash-password") {
         let name = matches.get_one::<String>("hash-password").cloned();
-        return Ok(Action::HashPassword(name.unwrap_or_default()));
+        let method = matches.get_one::<String>("hash-method");
+        return Ok(Action::HashPassword {
+            name: name.unwrap_or_default(),
+            scram: method.is_some_and(|method| method == HASH_METHODS[1]),
+        });
     }
     if matches.get_flag("print-config") {
         return Ok(Action::Print(render::configuration(&loaded)));
@@ -221,6 +233,17 @@ pub fn command() -> Command {
                 .value_name("NAME")
                 .num_args(1)
                 .help("Read a password from standard input, print the line for -Y, and leave"),
+        )
+        .arg(
+            Arg::new("hash-method")
+                .long("hash-method")
+                .value_name("METHOD")
+                .value_parser(HASH_METHODS)
+                .default_value(HASH_METHODS[0])
+                .help(
+                    "How --hash-password does it: argon2id is the hardest to guess from, \
+                     scram-sha-256 serves SCRAM as well",
+                ),
         )
         .arg(flag("license", "Print the licence, and leave").short('i'))
         .arg(

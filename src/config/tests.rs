@@ -15,7 +15,7 @@ fn load_with(arguments: &str, environment: &[(&str, &str)]) -> Result<Loaded, St
     match parse(arguments.map(Into::into), &environment) {
         Ok(Action::Run(loaded)) => Ok(*loaded),
         Ok(Action::Print(text)) => Err(format!("printed {text}")),
-        Ok(Action::HashPassword(name)) => Err(format!("hash {name}")),
+        Ok(Action::HashPassword { name, scram }) => Err(format!("hash {name} {scram}")),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -281,7 +281,12 @@ const REFUSED: &[(&str, &str)] = &[
         "-Y /x -B binary -l proto[ascii]:127.0.0.1",
         "has no login by -Y",
     ),
-    ("--hash-password anna", "hash anna"),
+    ("--hash-password anna", "hash anna false"),
+    (
+        "--hash-password anna --hash-method scram-sha-256",
+        "hash anna true",
+    ),
+    ("--hash-password anna --hash-method md5", "argon2id"),
     ("-e /x", "over a restart"),
     ("-N 4", "network card"),
     ("--memory-limt 5", "unexpected argument '--memory-limt'"),

@@ -42,7 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop(io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
         }
-        Ok(Action::HashPassword(name)) => match password::entry(&name) {
+        Ok(Action::HashPassword { name, scram }) => match password::entry(&name, scram) {
             Ok(line) => {
                 drop(writeln!(io::stdout(), "{line}"));
                 ExitCode::SUCCESS

@@ -5,14 +5,19 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::auth::file::{self, PASSWORD_SIZE_MAX};
+use crate::auth::file::{self, Notation, PASSWORD_SIZE_MAX};
 
 /// Reads a password from standard input and makes this user's line of it.
-pub(super) fn entry(name: &str) -> Result<String, String> {
+pub(super) fn entry(name: &str, scram: bool) -> Result<String, String> {
     let password = read().map_err(|error| error.to_string())?;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| error.to_string())?;
-    file::entry(name, &password, salt)
+    let notation = if scram {
+        Notation::Scram
+    } else {
+        Notation::Argon2id
+    };
+    file::entry(name, &password, notation, salt)
 }
 
 /// One line, without its end. A terminal does not show it.

@@ -10,11 +10,12 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use memchr::memchr;
+use zeroize::Zeroizing;
 
 use super::turn::Turn;
 use super::{Next, Session, Step, sasl};
 use crate::auth::sasl::Exchange;
-use crate::auth::{FileError, Identity, Rights, Slow, Users, Verdict, file};
+use crate::auth::{Admission, FileError, Identity, Rights, Slow, Users, Verdict, file};
 use crate::config::Config;
 use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_REPLIES_SIZE_MAX, LOGIN_REQUEST_SIZE_MAX};
 use crate::protocol::ProtocolError;
@@ -24,31 +25,48 @@ use crate::protocol::text::login::{self, Line};
 /// One file of users, and the table made of it.
 struct Book {
     path: PathBuf,
+    /// One for all tables that are made of the file, so that what is made up for users who do not
+    /// exist outlasts a reload as the users do who exist.
+    key: Zeroizing<[u8; 32]>,
+    /// Whether passwords may be proved as well as told.
+    proves: bool,
     users: ArcSwap<Users>,
 }
 
 impl Book {
-    fn open(path: &Path) -> Result<Self, FileError> {
-        Ok(Self {
+    fn open(path: &Path, proves: bool) -> Result<Self, FileError> {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).map_err(|error| FileError {
             path: path.to_owned(),
-            users: ArcSwap::from_pointee(load(path)?),
+            line: None,
+            reason: format!("the system gives no random bytes: {error}"),
+        })?;
+        Ok(Self {
+            users: ArcSwap::from_pointee(load(path, &key, proves)?),
+            path: path.to_owned(),
+            key,
+            proves,
         })
+    }
+
+    fn reload(&self) -> Result<(), FileError> {
+        let users = load(&self.path, &self.key, self.proves)?;
+        self.users.store(Arc::new(users));
+        Ok(())
     }
 }
 
-/// Reads a file of users under a new key.
-fn load(path: &Path) -> Result<Users, FileError> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| FileError {
-        path: path.to_owned(),
-        line: None,
-        reason: format!("the system gives no random bytes: {error}"),
-    })?;
-    let loaded = file::load(path, key)?;
+/// Reads a file of users.
+fn load(path: &Path, key: &[u8; 32], proves: bool) -> Result<Users, FileError> {
+    let loaded = file::load(path, *key)?;
     if let Some(warning) = &loaded.warning {
         log::warn!("{warning}");
     }
-    Ok(loaded.users)
+    Ok(if proves {
+        loaded.users
+    } else {
+        loaded.users.only_told()
+    })
 }
 
 /// Who may come in.
@@ -70,7 +88,10 @@ impl Door {
     /// When a file of users cannot be read or is wrong.
     pub fn open(config: &Config) -> Result<Self, FileError> {
         Ok(Self {
-            book: config.users_file().map(Book::open).transpose()?,
+            book: config
+                .users_file()
+                .map(|path| Book::open(path, config.sasl))
+                .transpose()?,
             text: config.auth_file.is_some(),
             sasl: config.sasl,
         })
@@ -103,7 +124,7 @@ impl Door {
     /// What is wrong, and on which line.
     pub fn reload(&self) -> Result<(), FileError> {
         if let Some(book) = &self.book {
-            book.users.store(Arc::new(load(&book.path)?));
+            book.reload()?;
         }
         Ok(())
     }
@@ -112,7 +133,7 @@ impl Door {
 /// A slow hash on its way through a thread of the host.
 pub struct Ticket {
     slow: parking_lot::Mutex<Option<Slow>>,
-    told: OnceLock<Option<Identity>>,
+    told: OnceLock<Option<Admission>>,
 }
 
 impl Ticket {
@@ -291,11 +312,13 @@ impl Pending {
             visitor.pending = Some(self);
             return (Step::leave(0, Next::Hold), None);
         };
-        let verdict = match told {
-            Some(identity) => Verdict::Granted(identity.clone()),
-            None => Verdict::Refused,
-        };
-        conclude(turn, visitor, verdict, 0, self.form)
+        match (told.clone(), self.form) {
+            (Some(admission), Form::Packet(echo)) => sasl::admit(turn, visitor, admission, echo),
+            (Some(Admission { identity, .. }), form @ Form::Line(_)) => {
+                conclude(turn, visitor, Verdict::Granted(identity), 0, form)
+            }
+            (None, form) => conclude(turn, visitor, Verdict::Refused, 0, form),
+        }
     }
 }
 

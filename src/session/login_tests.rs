@@ -1,6 +1,7 @@
 //! The door, knocked at.
 
 use super::testing::Bench;
+use crate::auth::file::{self, Notation};
 use crate::config::Config;
 
 /// A daemon whose users are these.
@@ -207,7 +208,7 @@ fn a_new_file_counts_and_a_bad_one_leaves_the_old_users() {
 
 #[test]
 fn a_hashed_password_lets_its_user_in() {
-    let line = crate::auth::file::entry("anna", b"secret", [3; 16]).unwrap();
+    let line = file::entry("anna", b"secret", Notation::Argon2id, [3; 16]).unwrap();
     let (bench, _file) = bench(&line);
     let mut client = bench.client(1);
     let wrong = client.say(b"set a 0 0 10\r\nanna wrong\r\n");

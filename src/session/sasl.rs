@@ -4,21 +4,39 @@
 //! refused and ends the conversation, as in memcached. What a mechanism says to whom is decided in
 //! `auth`; here it is only carried.
 
+use base64ct::{Base64, Encoding};
+
 use super::login::{Form, Outcome, Visitor, conclude};
 use super::turn::Turn;
 use super::{Next, Step};
 use crate::auth::sasl::{self, Exchange, Mechanism};
-use crate::auth::{Users, Verdict};
+use crate::auth::{Admission, Users, Verdict};
 use crate::limits::LOGIN_REQUEST_SIZE_MAX;
 use crate::protocol::binary::{
     self, Echo, HEADER_SIZE, Header, MECHANISM_SIZE_MAX, Refusal, Status, Verb, reply,
 };
 use crate::protocol::text;
 
+/// Random bytes in each nonce, before they are made printable.
+const NONCE_SIZE: usize = 18;
+
 /// Tells by which mechanisms one may log in.
 pub(super) fn list(turn: &mut Turn<'_>, echo: Echo) {
-    let names: Vec<&str> = Mechanism::ALL.iter().map(|m| m.name()).collect();
+    let users = turn.ctx.shared.door.users();
+    let is_listed = |mechanism: &&Mechanism| {
+        let users = users.as_ref();
+        users.is_some_and(|users| mechanism.is_for_all(users))
+    };
+    let listed = Mechanism::ALL.iter().filter(is_listed);
+    let names: Vec<&str> = listed.map(|mechanism| mechanism.name()).collect();
     reply::text(turn.out, echo, names.join(" ").as_bytes());
+}
+
+/// A nonce, unless the system has none to give.
+fn nonce() -> Option<String> {
+    let mut bytes = [0; NONCE_SIZE];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(Base64::encode_string(&bytes))
 }
 
 /// A packet before login.
@@ -82,15 +100,42 @@ fn message(
     if verb == Verb::SaslAuth {
         visitor.exchange = Some(Exchange::begin(header.head(input).key));
     }
-    let outcome = match &mut visitor.exchange {
-        Some(exchange) => exchange.step(users, message),
-        None => sasl::Outcome::Verdict(Verdict::Refused),
+    let outcome = match (&mut visitor.exchange, nonce()) {
+        (Some(exchange), Some(nonce)) => exchange.step(users, message, &nonce),
+        _ => sasl::Outcome::Verdict(Verdict::Refused),
     };
+    go_on(turn, visitor, outcome, size, header.echo)
+}
+
+/// Does what an outcome says, and tells it.
+fn go_on(
+    turn: &mut Turn<'_>,
+    visitor: &mut Visitor,
+    outcome: sasl::Outcome,
+    consumed: usize,
+    echo: Echo,
+) -> Outcome {
     match outcome {
         sasl::Outcome::Challenge(challenge) => {
-            reply::challenge(turn.out, header.echo, &challenge);
-            (Step::served(size), None)
+            reply::challenge(turn.out, echo, &challenge);
+            (Step::served(consumed), None)
         }
-        sasl::Outcome::Verdict(verdict) => conclude(turn, visitor, verdict, size, form),
+        sasl::Outcome::Verdict(verdict) => {
+            conclude(turn, visitor, verdict, consumed, Form::Packet(echo))
+        }
     }
+}
+
+/// Takes what a slow hash has told.
+pub(super) fn admit(
+    turn: &mut Turn<'_>,
+    visitor: &mut Visitor,
+    admission: Admission,
+    echo: Echo,
+) -> Outcome {
+    let outcome = match &mut visitor.exchange {
+        Some(exchange) => exchange.admit(admission),
+        None => sasl::Outcome::Verdict(Verdict::Refused),
+    };
+    go_on(turn, visitor, outcome, 0, echo)
 }

@@ -2,6 +2,7 @@
 
 use super::Next;
 use super::testing::{Bench, Client};
+use crate::auth::file::{self, Notation};
 use crate::config::Config;
 
 const GET: u8 = 0x00;
@@ -432,7 +433,7 @@ fn datagrams_are_not_heard_where_packets_log_in() {
 
 #[test]
 fn a_hashed_password_lets_its_user_in_by_plain() {
-    let line = crate::auth::file::entry("anna", b"secret", [3; 16]).unwrap();
+    let line = file::entry("anna", b"secret", Notation::Argon2id, [3; 16]).unwrap();
     let (bench, _file) = bench_of(&line, false);
     let mut client = bench.client(1);
     assert_eq!(replies(&client.say(&plain(b"\0anna\0wrong"))), [FAILED]);
@@ -453,4 +454,143 @@ fn without_sasl_its_commands_are_unknown_and_skipped() {
     let unknown = (0x81, &b"Unknown command"[..]);
     let answer = client.say(&pipeline);
     assert_eq!(replies(&answer), [unknown, unknown, unknown, (0, b"")]);
+}
+
+/// What a client of the standard answers to the server's first message, for user `foo`.
+fn answer(bare: &str, told: &[u8], password: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    use base64ct::{Base64, Encoding};
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+    let mac = |key: &[u8], text: &[u8]| -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    };
+    let told = std::str::from_utf8(told).unwrap();
+    let mut parts = told.splitn(3, ',');
+    let nonce = parts.next().unwrap();
+    let salt = Base64::decode_vec(&parts.next().unwrap()[2..]).unwrap();
+    let iterations = parts.next().unwrap()[2..].parse().unwrap();
+    let salted = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, &salt, iterations);
+    let key = mac(&salted, b"Client Key");
+    let signed = format!("{bare},{told},c=biws,{nonce}");
+    let mut proof = mac(&Sha256::digest(key), signed.as_bytes());
+    for (byte, key) in proof.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+    let proof = Base64::encode_string(&proof);
+    let signature = mac(&mac(&salted, b"Server Key"), signed.as_bytes());
+    let signature = format!("v={}", Base64::encode_string(&signature));
+    let last = format!("c=biws,{nonce},p={proof}");
+    (last.into_bytes(), signature.into_bytes())
+}
+
+const SCRAM: &[u8] = b"SCRAM-SHA-256";
+const BARE: &str = "n=foo,r=abcdefgh";
+
+/// Begins a login of `foo` and says what the server answered.
+fn begin(client: &mut Client<'_>) -> Vec<u8> {
+    let (status, told) = ask(
+        client,
+        &packet(AUTH, SCRAM, format!("n,,{BARE}").as_bytes()),
+    );
+    assert_eq!(status, 0x21);
+    assert!(told.starts_with(b"r=abcdefgh"), "{told:?}");
+    told
+}
+
+#[test]
+fn a_password_is_proved_in_three_packets() {
+    let entry = file::entry("foo", b"bar", Notation::Scram, [5; 16]).unwrap();
+    for users in ["foo:bar\n", &entry] {
+        let (bench, _file) = bench_of(users, false);
+        let listed = bench.client(9).say(&packet(LIST, b"", b""));
+        assert_eq!(replies(&listed), [(0, &b"PLAIN SCRAM-SHA-256"[..])]);
+        // The second time, nothing has to be computed any more.
+        for _ in 0..2 {
+            let mut client = bench.client(1);
+            let told = begin(&mut client);
+            let (last, signature) = answer(BARE, &told, b"bar");
+            assert_eq!(
+                ask(&mut client, &packet(STEP, SCRAM, &last)),
+                (0x21, signature)
+            );
+            let answer = client.say(&packet(STEP, SCRAM, b""));
+            assert_eq!(replies(&answer), [AUTHENTICATED]);
+            assert!(is_in(&bench, &mut client));
+        }
+        assert_eq!(counted(&bench), (2, 0));
+        // No two challenges are the same.
+        assert_ne!(begin(&mut bench.client(2)), begin(&mut bench.client(3)));
+    }
+}
+
+#[test]
+fn a_proof_that_is_wrong_or_left_open_lets_nobody_in() {
+    let entry = file::entry("foo", b"bar", Notation::Scram, [5; 16]).unwrap();
+    for users in ["foo:bar\n", &entry, "other:bar\n"] {
+        let (bench, _file) = bench_of(users, false);
+        let mut client = bench.client(1);
+        let told = begin(&mut client);
+        let (last, _) = answer(BARE, &told, b"baz");
+        assert_eq!(replies(&client.say(&packet(STEP, SCRAM, &last))), [FAILED]);
+        assert!(!is_in(&bench, &mut client));
+        assert_eq!(counted(&bench), (1, 1));
+    }
+    let (bench, _file) = bench_of("foo:bar\n", false);
+    // A request before the proof.
+    let mut client = bench.client(2);
+    begin(&mut client);
+    assert!(!is_in(&bench, &mut client));
+    // A request before the server's proof was accepted.
+    let mut client = bench.client(3);
+    let told = begin(&mut client);
+    let (last, _) = answer(BARE, &told, b"bar");
+    assert_eq!(ask(&mut client, &packet(STEP, SCRAM, &last)).0, 0x21);
+    assert!(!is_in(&bench, &mut client));
+    // The same proof again, on the same connection and on another.
+    let mut client = bench.client(4);
+    begin(&mut client);
+    assert_eq!(replies(&client.say(&packet(STEP, SCRAM, &last))), [FAILED]);
+    assert!(!is_in(&bench, &mut client));
+    // A proof for a challenge that a new beginning has replaced.
+    let mut client = bench.client(5);
+    let told = begin(&mut client);
+    begin(&mut client);
+    let (last, _) = answer(BARE, &told, b"bar");
+    assert_eq!(replies(&client.say(&packet(STEP, SCRAM, &last))), [FAILED]);
+    assert!(!is_in(&bench, &mut client));
+}
+
+#[test]
+fn mechanisms_that_do_not_work_for_all_are_not_listed() {
+    let argon2 = file::entry("anna", b"secret", Notation::Argon2id, [3; 16]).unwrap();
+    let (bench, _file) = bench_of(&format!("foo:bar\n{argon2}\n"), false);
+    let mut client = bench.client(1);
+    let listed = client.say(&packet(LIST, b"", b""));
+    assert_eq!(replies(&listed), [(0, &b"PLAIN"[..])]);
+    // Who asks for one by name may have it.
+    let told = begin(&mut client);
+    let (last, _) = answer(BARE, &told, b"bar");
+    assert_eq!(ask(&mut client, &packet(STEP, SCRAM, &last)).0, 0x21);
+}
+
+#[test]
+fn a_new_file_counts_for_logins_and_a_bad_one_leaves_the_old_users() {
+    let (bench, file) = bench();
+    let enters = |login: &[u8]| replies(&bench.client(1).say(&plain(login))) == [AUTHENTICATED];
+    let mut inside = bench.client(2);
+    ask(&mut inside, &plain(FOO));
+    let mut between = bench.client(3);
+    let told = begin(&mut between);
+    std::fs::write(file.path(), "new:pass\nbroken\n").unwrap();
+    assert_eq!(bench.shared.door.reload().unwrap_err().line, Some(2));
+    assert!(enters(FOO));
+    std::fs::write(file.path(), "new:pass\n").unwrap();
+    bench.shared.door.reload().unwrap();
+    assert!(!enters(FOO) && enters(b"\0new\0pass"));
+    // Who is in stays in; who was about to come in is judged by the new file.
+    assert!(is_in(&bench, &mut inside));
+    let (last, _) = answer(BARE, &told, b"bar");
+    assert_eq!(replies(&between.say(&packet(STEP, SCRAM, &last))), [FAILED]);
 }

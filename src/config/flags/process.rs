@@ -148,9 +148,9 @@ pub(super) const ROWS: &[Setting] = &[
         name: "enable-sasl",
         short: Some('S'),
         group: Group::Commands,
-        help: "Login over the binary protocol (SASL PLAIN). The users are those of -Y; without it \
-               those of the file that MEMCACHED_SASL_PWDB names, and then only the binary \
-               protocol is spoken, as in memcached.",
+        help: "Login over the binary protocol (SASL): PLAIN and SCRAM-SHA-256. The users are those \
+               of -Y; without it those of the file that MEMCACHED_SASL_PWDB names, and then only \
+               the binary protocol is spoken, as in memcached.",
         apply: |config, value| {
             config.sasl = yes(value)?;
             Ok(())
