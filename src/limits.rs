@@ -53,9 +53,9 @@ pub const DRAIN_MAX_S: u64 = 5;
 /// A client that has not finished its TLS handshake after so long is closed, in seconds.
 pub const HANDSHAKE_MAX_S: u32 = 10;
 
-/// Turns of handshakes before everybody else is looked after again. The arithmetic of one takes
-/// about a millisecond, longer than a hundred requests.
-pub const HANDSHAKE_COUNT_MAX: usize = 2;
+/// Turns of handshakes before newcomers are looked after again. The arithmetic of one may take a
+/// millisecond.
+pub const HANDSHAKE_COUNT_MAX: usize = 16;
 
 /// Bytes that are encrypted and not sent, for one connection.
 pub const SECURED_OUTPUT_SIZE_MAX: usize = 64 << 10;

@@ -45,10 +45,15 @@ impl Server {
     /// Starts a memcached or a kin of it on a free port, on these cores only, with `flags`
     /// beside those that name the address. Returns when it accepts connections.
     pub(crate) fn start(program: &Path, flags: &[&str], on: &[usize]) -> io::Result<Self> {
+        cores::with(on, || Self::start_at("127.0.0.1", program, flags))
+    }
+
+    /// As [`Self::start`], on any core, at a loopback address written as `-l` has it.
+    pub(crate) fn start_at(listen: &str, program: &Path, flags: &[&str]) -> io::Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(program);
         command
-            .args(["-l", "127.0.0.1", "-U", "0", "-c", "4096"])
+            .args(["-l", listen, "-U", "0", "-c", "4096"])
             .args(["-p", &port.to_string()])
             .args(flags);
         if rustix::process::geteuid().is_root() {
@@ -56,7 +61,7 @@ impl Server {
             command.args(["-u", "root"]);
         }
         command.stdin(Stdio::null());
-        let child = cores::with(on, || command.spawn())?;
+        let child = command.spawn()?;
         let server = Self {
             child,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
@@ -140,7 +145,8 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> io::Result<u16> {
+/// A port that nobody uses just now.
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

@@ -21,6 +21,7 @@ use super::census::{Census, Info, Place};
 use super::gate::Gate;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox, Newcomer};
+use super::stream::Stream;
 use crate::limits::{ACCEPT_COUNT_MAX, ACCEPT_PAUSE_MS};
 use crate::session::{REFUSAL, Shared};
 
@@ -37,6 +38,8 @@ pub(super) struct Acceptor {
     pub(super) gate: Arc<Gate>,
     pub(super) census: Arc<Census>,
     pub(super) workers: Vec<Arc<Mailbox>>,
+    /// Who shakes hands, when some listener speaks TLS.
+    handshakers: Vec<Arc<Mailbox>>,
     pub(super) stopping: Arc<AtomicBool>,
     entrances: Vec<Entrance>,
     /// Kept so that there is one descriptor left to turn a client away with.
@@ -79,7 +82,7 @@ impl Acceptor {
         shared: Arc<Shared>,
         gate: Arc<Gate>,
         census: Arc<Census>,
-        workers: Vec<Arc<Mailbox>>,
+        (workers, handshakers): (Vec<Arc<Mailbox>>, Vec<Arc<Mailbox>>),
         stopping: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         let mut entrances = Vec::new();
@@ -107,6 +110,7 @@ impl Acceptor {
             gate,
             census,
             workers,
+            handshakers,
             stopping,
             entrances,
             spare: spare(),
@@ -205,7 +209,7 @@ impl Acceptor {
             Err(_) => Some(self.starve()),
             // Closed here, so that its descriptor becomes the spare one again.
             Ok(socket) => {
-                self.refuse(&socket);
+                self.refuse(index, &socket);
                 None
             }
         };
@@ -219,15 +223,20 @@ impl Acceptor {
         Halt::Starved
     }
 
-    fn refuse(&self, socket: &OwnedFd) {
+    fn refuse(&self, index: usize, socket: &OwnedFd) {
         self.gate.reject();
+        if self.entrances[index].listener.tls.is_some() {
+            // It would take words for a broken record, and a handshake to tell it anything is what
+            // there is no room for.
+            return;
+        }
         // A client that cannot be told is gone, or will see the end of the connection.
         let _ = rustix::net::send(socket, REFUSAL, SendFlags::NOSIGNAL);
     }
 
     fn admit(&mut self, index: usize, socket: OwnedFd, peer: Option<SocketAddr>) {
         if self.fast && !self.gate.has_room() {
-            self.refuse(&socket);
+            self.refuse(index, &socket);
             self.complain("connection refused: limit reached");
             return;
         }
@@ -244,15 +253,20 @@ impl Acceptor {
         let dialect = entrance.listener.dialect;
         let tls = entrance.listener.tls;
         let worker = self.least_loaded();
-        let mailbox = &self.workers[worker];
         self.gate.admit();
-        mailbox.load_up();
+        self.workers[worker].load_up();
         self.census.enter(Arc::clone(&info));
         let newcomer = Newcomer {
-            socket,
+            stream: Stream::plain(socket),
             info,
             dialect,
             tls,
+            worker,
+        };
+        let mailbox = match tls {
+            None => &self.workers[worker],
+            // There is one wherever a listener speaks TLS.
+            Some(_) => &self.handshakers[worker % self.handshakers.len()],
         };
         // A worker that has ended takes no letters: the server stops, and the connection with it.
         if !mailbox.post(Letter::Adopt(newcomer)) {

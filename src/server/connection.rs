@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::census::Info;
 use super::stream::{Received, Sent, Stream};
-use crate::session::{CloseReason, Dialect, Session};
+use crate::session::{CloseReason, Session};
 use crate::stats::Counters;
 
 /// One client's socket, and what it holds between turns.
@@ -39,10 +39,6 @@ pub(super) struct Connection {
 
     /// The system may have more for us to read.
     pub(super) readable: bool,
-    /// What its listener speaks.
-    pub(super) dialect: Dialect,
-    /// Its session knows of the handshake.
-    pub(super) welcomed: bool,
     /// Something has been received.
     pub(super) greeted: bool,
     /// The client has shut down its side: after the next empty read there is nothing more.
@@ -88,8 +84,6 @@ impl Connection {
             counted_buffers: 0,
             state: "",
             readable: false,
-            dialect: Dialect::Auto,
-            welcomed: false,
             greeted: false,
             ended: false,
             awaits_write: false,

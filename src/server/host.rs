@@ -15,7 +15,8 @@ use crate::session::{Facts, Host, Ticket};
 use crate::stats::Counters;
 use crate::time::Now;
 
-/// Descriptors that each worker takes for itself: its poll and its waker.
+/// Descriptors that each worker, or thread that shakes hands, takes for itself: its poll and its
+/// waker.
 const DESCRIPTORS_PER_WORKER: u64 = 2;
 
 /// The server, as sessions see it.
@@ -69,7 +70,7 @@ impl Host for ServerHost {
             listen_disabled_num,
             time_in_listen_disabled_us,
             accepting: !paused,
-            reserved_fds: self.workers.len() as u64 * DESCRIPTORS_PER_WORKER,
+            reserved_fds: self.counters.len() as u64 * DESCRIPTORS_PER_WORKER,
             curr_connections: self.gate.open() as u64,
             total_connections,
             tls: self.tls.as_ref().map(|tls| tls.facts()),

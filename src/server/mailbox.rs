@@ -5,7 +5,6 @@
 //! by `stats conns`.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -14,23 +13,26 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
 use super::census::Info;
+use super::stream::Stream;
 use crate::session::Dialect;
 
-/// A connection on its way from the acceptor to a worker.
+/// A connection on its way from the acceptor to a worker, by way of a handshake or not.
 pub(super) struct Newcomer {
-    /// The accepted socket, not blocking.
-    pub(super) socket: OwnedFd,
+    /// The accepted socket, not blocking; past the handshake if there was one.
+    pub(super) stream: Stream,
     /// What `stats conns` shows of it.
     pub(super) info: Arc<Info>,
     /// What its listener speaks.
     pub(super) dialect: Dialect,
-    /// How its listener treats client certificates, when it speaks TLS.
+    /// How its listener treats client certificates, when there is to be a handshake first.
     pub(super) tls: Option<u8>,
+    /// The worker that will serve it.
+    pub(super) worker: usize,
 }
 
-/// What a worker may be told.
+/// What a worker, or a thread that shakes hands, may be told.
 pub(super) enum Letter {
-    /// Serve this connection.
+    /// Serve this connection, or shake hands with it.
     Adopt(Newcomer),
     /// Answer what has been read, send what can be sent until then, close all, and end.
     Stop {

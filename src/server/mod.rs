@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! acceptor --newcomers--> worker 0..n --requests--> session --> store
-//!    |                      |     ^                               ^
-//!    +------- gate ---------+     +------- watch lines ------- upkeep
+//!    |  \                   ^        ^                             ^
+//!    |   +--- handshakers --+        +------ watch lines ------ upkeep
+//!    +--------- gate (workers and handshakers tell it who has left)
 //! ```
 //!
 //! Start reading at [`Server::start`], then `worker.rs`. [`Server::bind`] and [`Bound::start`] are
@@ -13,8 +14,10 @@
 mod acceptor;
 mod census;
 mod connection;
+mod desk;
 mod error;
 mod gate;
+mod handshaker;
 mod host;
 mod listener;
 mod logins;
@@ -40,13 +43,15 @@ pub use error::{StartError, TlsError};
 
 use acceptor::Acceptor;
 use census::{Census, Info, Place};
+use desk::Desk;
 use gate::Gate;
+use handshaker::Handshaker;
 use host::ServerHost;
 use listener::{DatagramSocket, SocketFile, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
 use tls::Tls;
 use udp::Datagrams;
-use worker::{Desk, Worker};
+use worker::Worker;
 
 use crate::cluster::{Advertise, Directory, Node};
 use crate::config::Config;
@@ -99,17 +104,23 @@ pub struct Server {
 
     gate: Arc<Gate>,
     mailboxes: Vec<Arc<Mailbox>>,
+    handshaker_mailboxes: Vec<Arc<Mailbox>>,
     stopping: Arc<AtomicBool>,
     upkeep_stop: Option<Sender<()>>,
     acceptor: Option<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
+    handshakers: Vec<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
     tls: Option<Arc<Tls>>,
     logins: Option<JoinHandle<()>>,
     unix_file: Option<SocketFile>,
 }
 
-/// A worker's parts before it has a thread.
+/// Workers for whom one thread shakes hands. It manages about a thousand RSA handshakes a second,
+/// and three times as many with an ECDSA key.
+const WORKERS_PER_HANDSHAKER: usize = 4;
+
+/// The parts of a worker, or of a thread that shakes hands, before it has a thread.
 struct Seat {
     poll: Poll,
     letters: Letters,
@@ -182,6 +193,13 @@ impl Server {
         join(self.acceptor.take());
         let patience_s = if graceful { DRAIN_MAX_S } else { 0 };
         let until = Instant::now() + Duration::from_secs(patience_s);
+        // Before the workers, whom they send clients to.
+        for mailbox in &self.handshaker_mailboxes {
+            mailbox.post(Letter::Stop { until });
+        }
+        for handshaker in self.handshakers.drain(..) {
+            join(Some(handshaker));
+        }
         for mailbox in &self.mailboxes {
             mailbox.post(Letter::Stop { until });
         }
@@ -239,7 +257,10 @@ impl Bound {
         let store = Store::new(&config.store(count)).map_err(StartError::Memory)?;
         let door = Door::open(&config).map_err(StartError::Users)?;
         let (control, requests) = Control::new();
-        let registry = Registry::new(count);
+        let handshaker_count = tls
+            .as_ref()
+            .map_or(0, |_| count.div_ceil(WORKERS_PER_HANDSHAKER));
+        let registry = Registry::new(count + handshaker_count);
         let census = Arc::new(Census::default());
         let clock = Clock::start();
         let now_s = clock.now().uptime_s;
@@ -249,6 +270,8 @@ impl Bound {
         let limit = usize::try_from(config.conn_limit).unwrap_or(usize::MAX);
         let gate = Arc::new(Gate::new(limit, waker.map_err(StartError::System)?));
         let (mailboxes, mut seats) = seats(count).map_err(StartError::System)?;
+        let strangers = self::seats(handshaker_count).map_err(StartError::System)?;
+        let (handshaker_mailboxes, handshaker_seats) = strangers;
 
         let (login_sender, logins) = crossbeam_channel::bounded(LOGIN_QUEUE_MAX);
         let host = ServerHost {
@@ -287,44 +310,61 @@ impl Bound {
             udp_addresses,
             gate,
             mailboxes,
+            handshaker_mailboxes,
             stopping: Arc::new(AtomicBool::new(false)),
             upkeep_stop: None,
             acceptor: None,
             workers: Vec::new(),
+            handshakers: Vec::new(),
             upkeep: None,
             tls,
             logins: None,
             unix_file,
         };
+        let seats = (seats, handshaker_seats);
         server.start_threads(accept_poll, listeners, &census, seats, logins)?;
         Ok(server)
     }
 }
 
 impl Server {
+    fn desk(&self, index: usize, mailbox: &Arc<Mailbox>, census: &Arc<Census>) -> Desk {
+        Desk {
+            index,
+            shared: Arc::clone(&self.shared),
+            counters: self.shared.registry.worker(index),
+            mailbox: Arc::clone(mailbox),
+            gate: Arc::clone(&self.gate),
+            census: Arc::clone(census),
+            control: self.control.clone(),
+        }
+    }
+
     fn start_threads(
         &mut self,
         accept_poll: Poll,
         listeners: Vec<listener::Listener>,
         census: &Arc<Census>,
-        seats: Vec<Seat>,
+        seats: (Vec<Seat>, Vec<Seat>),
         logins: Receiver<logins::Request>,
     ) -> Result<(), StartError> {
+        let (seats, handshaker_seats) = seats;
         for (index, seat) in seats.into_iter().enumerate() {
-            let desk = Desk {
-                index,
-                shared: Arc::clone(&self.shared),
-                counters: self.shared.registry.worker(index),
-                mailbox: Arc::clone(&self.mailboxes[index]),
-                gate: Arc::clone(&self.gate),
-                census: Arc::clone(census),
-                control: self.control.clone(),
-                tls: self.tls.clone(),
-            };
+            let desk = self.desk(index, &self.mailboxes[index], census);
             let worker = Worker::new(desk, seat.poll, seat.letters, seat.datagrams)
                 .map_err(StartError::System)?;
             let name = format!("larder-w{index}");
             self.workers.push(spawn(name, move || worker.run())?);
+        }
+        for (index, seat) in handshaker_seats.into_iter().enumerate() {
+            let Some(tls) = self.tls.clone() else { break };
+            let mailbox = &self.handshaker_mailboxes[index];
+            let desk = self.desk(self.mailboxes.len() + index, mailbox, census);
+            let workers = self.mailboxes.clone();
+            let handshaker = Handshaker::new(desk, tls, workers, seat.poll, seat.letters);
+            let name = format!("larder-tls{index}");
+            self.handshakers
+                .push(spawn(name, move || handshaker.run())?);
         }
         let (stop, stopped) = crossbeam_channel::bounded(0);
         self.upkeep_stop = Some(stop);
@@ -344,7 +384,7 @@ impl Server {
             Arc::clone(&self.shared),
             Arc::clone(&self.gate),
             Arc::clone(census),
-            self.mailboxes.clone(),
+            (self.mailboxes.clone(), self.handshaker_mailboxes.clone()),
             Arc::clone(&self.stopping),
         )
         .map_err(StartError::System)?;

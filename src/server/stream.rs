@@ -65,11 +65,11 @@ impl Stream {
         Self { socket, tls: None }
     }
 
-    /// A stream that begins with a handshake.
-    pub(super) fn secured(socket: OwnedFd, tls: Secured) -> Self {
+    /// The same connection with a handshake to begin with.
+    pub(super) fn secure(self, tls: Secured) -> Self {
         Self {
-            socket,
             tls: Some(Box::new(tls)),
+            ..self
         }
     }
 

@@ -18,20 +18,17 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::Control;
-use super::census::{Census, Info};
 use super::connection::{Connection, enqueue};
-use super::gate::Gate;
-use super::mailbox::{Letter, Letters, Mailbox, Newcomer, ip_and_port};
-use super::stream::{Received, Sent, Stream};
-use super::tls::{CLIENT_HELLO, Tls, Trouble};
+use super::desk::Desk;
+use super::mailbox::{Letter, Letters, Newcomer};
+use super::stream::{Received, Sent};
+use super::tls::CLIENT_HELLO;
 use super::udp::Datagrams;
 use crate::limits::{
-    FLUSH_COUNT_MAX, HANDSHAKE_COUNT_MAX, HANDSHAKE_MAX_S, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE,
-    SCRATCH_SIZE, SHARE_COUNT_MAX, WRITE_STALL_MAX_S,
+    FLUSH_COUNT_MAX, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE, SCRATCH_SIZE, SHARE_COUNT_MAX,
+    WRITE_STALL_MAX_S,
 };
-use crate::session::{CloseReason, Context, Next, Session, Shared};
-use crate::stats::Counters;
+use crate::session::{CloseReason, Context, Next, Session};
 use crate::time::Now;
 
 /// The poll's name for the mailbox.
@@ -49,78 +46,6 @@ const LEFTOVER_COUNT_MIN: usize = 16;
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
 
-/// What a worker shares with the other threads.
-#[derive(Clone)]
-pub(super) struct Desk {
-    pub(super) index: usize,
-    pub(super) shared: Arc<Shared>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) gate: Arc<Gate>,
-    pub(super) census: Arc<Census>,
-    pub(super) control: Control,
-    pub(super) tls: Option<Arc<Tls>>,
-}
-
-impl Desk {
-    fn context(&self, now: Now) -> Context<'_> {
-        Context {
-            shared: &self.shared,
-            counters: &self.counters,
-            now,
-            worker: self.index,
-        }
-    }
-
-    /// Begins the conversation of a client whose handshake is done. Nothing of it has been heard
-    /// yet, so that the session knows from its first byte whom it talks to.
-    fn welcome(&self, connection: &mut Connection) {
-        // After the first, only one that is about nothing gets here.
-        let is_new = connection.stream.handshake_since_s().is_none() && !connection.welcomed;
-        if !is_new {
-            return;
-        }
-        connection.welcomed = true;
-        if connection.stream.is_new_session() {
-            self.counters.ssl_new_sessions.add(1);
-        }
-        if let Some(certificate) = connection.stream.certificate() {
-            let mut peer = connection.info.as_peer(connection.dialect);
-            peer.secured = true;
-            peer.certificate = Some(certificate);
-            connection.session = Session::new(&peer);
-        }
-    }
-
-    /// Counts and tells why TLS failed on a connection.
-    fn tell(&self, context: &Context<'_>, info: &Info, trouble: &Trouble) {
-        let counter = if trouble.in_handshake {
-            &self.counters.ssl_handshake_errors
-        } else {
-            &self.counters.ssl_proto_errors
-        };
-        counter.add(1);
-        let peer = info.as_peer(crate::session::Dialect::Auto);
-        context.shared.hub.tls_failed(context, &peer, &trouble.text);
-        log::debug!("connection {}: TLS: {}", info.descriptor, trouble.text);
-        if trouble.is_plain {
-            self.hint(
-                context.now,
-                "a client does not speak TLS on a TLS port",
-                info,
-            );
-        }
-    }
-
-    /// Tells the operator of a client that was set up wrongly, now and then.
-    fn hint(&self, now: Now, hint: &str, info: &Info) {
-        if self.gate.may_hint(now.uptime_s) {
-            let (address, _) = ip_and_port(info.peer);
-            log::warn!("{hint}  client={address}");
-        }
-    }
-}
-
 /// One worker.
 pub(super) struct Worker {
     desk: Desk,
@@ -134,9 +59,6 @@ pub(super) struct Worker {
     /// Who had a turn and has work left. As many of them have another turn as there are fresh
     /// ones, and a few at least: heavy work neither delays a light request nor starves by it.
     leftover: VecDeque<usize>,
-    /// Who has been heard from and has not finished a handshake. A few of them have a turn in a
-    /// pass: a storm of newcomers delays newcomers only.
-    strangers: VecDeque<usize>,
     watchers: Vec<usize>,
     /// Connections whose session is to be called again at the next letter or second.
     holding: Vec<usize>,
@@ -146,8 +68,6 @@ pub(super) struct Worker {
     partial_max: u64,
     /// Connections that wait for their client to take output.
     stalled: usize,
-    /// Connections that have not finished a handshake.
-    handshaking: usize,
 
     idle_timeout_s: u32,
     swept_s: u32,
@@ -171,8 +91,6 @@ enum Verdict {
 /// Why a connection's time is up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Due {
-    /// It has not finished its handshake.
-    Handshake,
     /// It takes none of its output.
     Stalled,
     /// It says nothing.
@@ -214,14 +132,12 @@ impl Worker {
             connections: Slab::new(),
             fresh: VecDeque::new(),
             leftover: VecDeque::new(),
-            strangers: VecDeque::new(),
             watchers: Vec::new(),
             holding: Vec::new(),
             datagrams,
             partial: 0,
             partial_max,
             stalled: 0,
-            handshaking: 0,
             stopping: None,
             scratch: vec![0; SCRATCH_SIZE].into_boxed_slice(),
             output: Vec::with_capacity(SCRATCH_SIZE),
@@ -254,8 +170,7 @@ impl Worker {
 
     /// How long the poll may wait.
     fn patience(&self) -> Option<Duration> {
-        let waiting =
-            !self.leftover.is_empty() || !self.strangers.is_empty() || !self.fresh.is_empty();
+        let waiting = !self.leftover.is_empty() || !self.fresh.is_empty();
         if waiting || self.datagrams.iter().any(Datagrams::is_ready) {
             return Some(Duration::ZERO);
         }
@@ -264,7 +179,6 @@ impl Worker {
         }
         let watches_time = !self.holding.is_empty()
             || self.stalled > 0
-            || self.handshaking > 0
             || (self.idle_timeout_s > 0 && !self.connections.is_empty());
         watches_time.then_some(Duration::from_secs(1))
     }
@@ -284,12 +198,7 @@ impl Worker {
                     if event.is_read_closed() || event.is_error() {
                         connection.ended = true;
                     }
-                    let queue = if connection.stream.handshake_since_s().is_some() {
-                        &mut self.strangers
-                    } else {
-                        &mut self.fresh
-                    };
-                    enqueue(queue, connection, key);
+                    enqueue(&mut self.fresh, connection, key);
                 }
             }
         }
@@ -324,42 +233,33 @@ impl Worker {
 
     fn adopt(&mut self, newcomer: Newcomer) {
         let Newcomer {
-            socket,
+            stream,
             info,
             dialect,
-            tls,
+            ..
         } = newcomer;
         let now_s = self.now.uptime_s;
-        let stream = match (tls, &self.desk.tls) {
-            (Some(mode), Some(tls)) => match tls.begin(mode, now_s) {
-                Ok(secured) => Stream::secured(socket, secured),
-                Err(error) => {
-                    log::error!("cannot begin TLS: {error}");
-                    drop(socket);
-                    return self.turn_out(&info);
-                }
-            },
-            // Nothing that asked for TLS is ever served without.
-            (Some(_), None) => {
-                drop(socket);
-                return self.turn_out(&info);
-            }
-            (None, _) => Stream::plain(socket),
-        };
-        self.handshaking += usize::from(stream.is_secured());
+        // The session knows from its first byte whom it talks to.
         let mut peer = info.as_peer(dialect);
         peer.secured = stream.is_secured();
+        peer.certificate = stream.certificate();
         let session = Session::new(&peer);
         let mut connection = Connection::new(stream, session, info, now_s);
-        connection.dialect = dialect;
+        // The poll knows nothing of bytes that came with the end of a handshake.
+        connection.readable = peer.secured;
         let descriptor = connection.descriptor();
         let key = self.connections.insert(connection);
         let counters = &self.desk.counters;
         counters.curr_connections.add(1);
-        counters.total_connections.add(1);
-        let context = self.desk.context(self.now);
-        context.shared.hub.opened(&context, &peer);
-        log::debug!("connection {descriptor} opened by {}", peer.address);
+        if peer.secured {
+            // Who has shaken hands has been announced already.
+            enqueue(&mut self.fresh, &mut self.connections[key], key);
+        } else {
+            counters.total_connections.add(1);
+            let context = self.desk.context(self.now);
+            context.shared.hub.opened(&context, &peer);
+            log::debug!("connection {descriptor} opened by {}", peer.address);
+        }
         let registry = self.poll.registry();
         let registered =
             registry.register(&mut SourceFd(&descriptor), Token(key), Interest::READABLE);
@@ -367,13 +267,6 @@ impl Worker {
             log::error!("cannot wait for events of connection {descriptor}: {error}");
             self.close(key, CloseReason::Error);
         }
-    }
-
-    /// Closes a connection that has not been taken in.
-    fn turn_out(&self, info: &Info) {
-        self.desk.census.leave(info.descriptor);
-        self.desk.mailbox.load_down();
-        self.desk.gate.release();
     }
 
     /// Gives turns. Who gets work left meanwhile waits for the next pass, after the poll has been
@@ -391,11 +284,6 @@ impl Worker {
                 self.turn(key);
             }
         }
-        for _ in 0..HANDSHAKE_COUNT_MAX {
-            if let Some(key) = self.strangers.pop_front() {
-                self.turn(key);
-            }
-        }
         self.desk.mailbox.set_current(-1);
         for index in 0..self.datagrams.len() {
             let context = self.desk.context(self.now);
@@ -410,7 +298,6 @@ impl Worker {
         connection.queued = false;
         self.desk.mailbox.set_current(connection.descriptor());
         let held = connection.holds_input();
-        let was_stranger = connection.stream.handshake_since_s().is_some();
         let context = self.desk.context(self.now);
         let mut turn = Turn {
             context: &context,
@@ -444,15 +331,7 @@ impl Worker {
             verdict = self.await_write(key).unwrap_or(verdict);
         }
         let connection = &mut self.connections[key];
-        let is_stranger = connection.stream.handshake_since_s().is_some();
-        if was_stranger && !is_stranger {
-            self.handshaking -= 1;
-        }
-        let queue = if is_stranger {
-            &mut self.strangers
-        } else {
-            &mut self.leftover
-        };
+        let queue = &mut self.leftover;
         match verdict {
             Verdict::Close(reason) => return self.close(key, reason),
             Verdict::Again => enqueue(queue, connection, key),
@@ -497,7 +376,7 @@ impl Worker {
         }
         self.swept_s = now_s;
         self.release();
-        if self.stalled == 0 && self.idle_timeout_s == 0 && self.handshaking == 0 {
+        if self.stalled == 0 && self.idle_timeout_s == 0 {
             return;
         }
         let idle_timeout_s = self.idle_timeout_s;
@@ -505,10 +384,6 @@ impl Worker {
             .connections
             .iter()
             .filter_map(|(key, connection)| {
-                if let Some(since_s) = connection.stream.handshake_since_s() {
-                    let late = now_s.saturating_sub(since_s) >= HANDSHAKE_MAX_S;
-                    return late.then_some((key, Due::Handshake));
-                }
                 if connection.is_blocked() {
                     let stalled_s = now_s.saturating_sub(connection.progress_s);
                     return (stalled_s >= WRITE_STALL_MAX_S).then_some((key, Due::Stalled));
@@ -523,7 +398,6 @@ impl Worker {
         let counters = Arc::clone(&self.desk.counters);
         for (key, due) in due {
             let (counter, reason) = match due {
-                Due::Handshake => (&counters.ssl_handshake_errors, CloseReason::Error),
                 Due::Stalled => (&counters.slow_client_closed, CloseReason::Error),
                 Due::Idle => (&counters.idle_kicks, CloseReason::IdleTimeout),
             };
@@ -580,9 +454,6 @@ impl Worker {
         if connection.watching {
             self.watchers.retain(|&watcher| watcher != key);
             self.desk.mailbox.set_watchers(self.watchers.len());
-        }
-        if connection.stream.handshake_since_s().is_some() {
-            self.handshaking -= 1;
         }
         let context = self.desk.context(self.now);
         if let Some(trouble) = connection.stream.trouble() {
@@ -659,11 +530,7 @@ impl Turn<'_> {
         };
         let count = match connection.receive(room) {
             Received::Bytes { count, .. } => count,
-            Received::Nothing => return Verdict::Wait,
-            Received::Progress => {
-                self.worker.welcome(connection);
-                return Verdict::Wait;
-            }
+            Received::Nothing | Received::Progress => return Verdict::Wait,
             Received::End => return Verdict::Close(CloseReason::Normal),
             Received::Broken => return Verdict::Close(CloseReason::Error),
         };
