@@ -16,6 +16,7 @@ mod hostile;
 mod in_process;
 mod memory;
 mod process;
+mod sasl;
 mod support;
 mod tls;
 mod transcripts;

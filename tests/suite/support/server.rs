@@ -25,27 +25,34 @@ impl Server {
     /// Starts larderd on 127.0.0.1 and a free port, with these flags besides.
     #[track_caller]
     pub(crate) fn start(flags: &[&str]) -> Self {
-        Self::launch(&larderd(), flags, true)
+        Self::launch(&larderd(), flags, &[], true)
+    }
+
+    /// As [`Self::start`], with these variables.
+    #[track_caller]
+    pub(crate) fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(&larderd(), flags, environment, true)
     }
 
     /// As [`Self::start`], without `-l` and `-p`: the flags say where to listen, and
     /// `FOLDER` in them stands for the folder of this server.
     #[track_caller]
     pub(crate) fn start_bare(flags: &[&str]) -> Self {
-        Self::launch(&larderd(), flags, false)
+        Self::launch(&larderd(), flags, &[], false)
     }
 
     /// Starts memcached, if there is one, in the same way.
     #[track_caller]
     pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
-        Some(Self::launch(&oracle()?, flags, true))
+        Some(Self::launch(&oracle()?, flags, &[], true))
     }
 
     #[track_caller]
-    fn launch(program: &Path, flags: &[&str], on_tcp: bool) -> Self {
+    fn launch(program: &Path, flags: &[&str], environment: &[(&str, &str)], on_tcp: bool) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let report = folder.path().join("ports");
         let mut command = command(program);
+        command.envs(environment.iter().copied());
         command.env("MEMCACHED_PORT_FILENAME", &report);
         if on_tcp {
             command.args(["-l", "127.0.0.1", "-p", "-1", "-U", "0"]);
