@@ -263,6 +263,7 @@ impl Talk {
             port: 1,
             dialect: Dialect::Auto,
             secured: false,
+            listener: Box::default(),
             certificate: None,
         });
         Ok(Self {

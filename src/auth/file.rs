@@ -1,8 +1,9 @@
 //! The file of users.
 //!
 //! One line a user, `NAME:PASSWORD` as memcached's files have it, plain or as a slow hash. A line
-//! `user NAME WORD...` says what a user may do; without one a user may do everything. Empty
-//! lines and lines that begin with `#` are passed over.
+//! `user NAME WORD...` says what a user may do; without one a user may do everything. `user *
+//! WORD...` says what anybody may do without a login, and `cert NAME SUBJECT` whose certificate
+//! needs none. Empty lines and lines that begin with `#` are passed over.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::hash::{self, PasswordHash};
+use super::passless::{Subject, Where};
 use super::scram::{self, Entry};
 use super::{Hashed, Identity, Known, Permissions, Purpose, Rights, Secret, User, Users, prepared};
 
@@ -67,13 +69,22 @@ pub struct Loaded {
 ///
 /// When the file cannot be read, has no user, or has a line that is wrong.
 pub fn load(path: &Path, key: [u8; 32]) -> Result<Loaded, FileError> {
+    load_after(path, key, None)
+}
+
+/// As [`load`], when there has been a table: what its users have used is remembered.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_after(path: &Path, key: [u8; 32], before: Option<&Users>) -> Result<Loaded, FileError> {
     let wrong = |reason: String| FileError {
         path: path.to_owned(),
         line: None,
         reason,
     };
     let text = read(path).map_err(|error| wrong(error.to_string()))?;
-    let users = parse(&text, key).map_err(|(line, reason)| FileError {
+    let users = parse_after(&text, key, before).map_err(|(line, reason)| FileError {
         line,
         ..wrong(reason)
     })?;
@@ -116,10 +127,20 @@ type Wrong = (Option<usize>, String);
 ///
 /// The line, counted from 1, and what is wrong with it.
 pub fn parse(text: &[u8], key: [u8; 32]) -> Result<Users, Wrong> {
-    let mut users = Users::new(key);
-    // Lines of either kind may come first.
-    let mut permissions: HashMap<&str, (usize, Permissions)> = HashMap::new();
-    let mut entries: Vec<(usize, &str, &str)> = Vec::new();
+    parse_after(text, key, None)
+}
+
+/// The lines of a file by their kind, each with its number. Any may come first.
+#[derive(Default)]
+struct Lines<'t> {
+    permissions: HashMap<&'t str, (usize, Permissions)>,
+    passwords: Vec<(usize, &'t str, &'t str)>,
+    certificates: Vec<(usize, &'t str, Subject)>,
+    guests: Vec<(usize, &'t str, Permissions)>,
+}
+
+fn sort(text: &[u8]) -> Result<Lines<'_>, Wrong> {
+    let mut lines = Lines::default();
     for (index, line) in text.split(|&b| b == b'\n').enumerate() {
         let number = index + 1;
         let wrong = |reason: &str| (Some(number), reason.to_owned());
@@ -140,36 +161,98 @@ pub fn parse(text: &[u8], key: [u8; 32]) -> Result<Users, Wrong> {
                 .next()
                 .ok_or_else(|| wrong("expected user NAME WORD..."))?;
             let set = Permissions::parse(words).map_err(|reason| (Some(number), reason))?;
-            if permissions.insert(name, (number, set)).is_some() {
+            if let Some(place) = name.strip_prefix('*') {
+                lines.guests.push((number, place, set));
+            } else if lines.permissions.insert(name, (number, set)).is_some() {
                 return Err(wrong("this user has a line already"));
             }
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("cert ") {
+            let (name, subject) = rest
+                .trim_start()
+                .split_once(' ')
+                .ok_or_else(|| wrong("expected cert NAME SUBJECT"))?;
+            let subject = Subject::parse(subject).map_err(wrong)?;
+            lines.certificates.push((number, name, subject));
             continue;
         }
         let (name, password) = line
             .split_once(':')
             .ok_or_else(|| wrong("expected NAME:PASSWORD"))?;
-        entries.push((number, name, password));
+        lines.passwords.push((number, name, password));
     }
-    for (number, name, password) in entries {
+    Ok(lines)
+}
+
+fn parse_after(text: &[u8], key: [u8; 32], before: Option<&Users>) -> Result<Users, Wrong> {
+    let Lines {
+        mut permissions,
+        passwords,
+        certificates,
+        guests,
+    } = sort(text)?;
+    let mut users = Users::new(key);
+    let identity = |name: &str, permissions, stamp| {
+        let mut rights = Rights::new(permissions);
+        if let Some(before) = before.and_then(|before| before.identity(name)) {
+            rights.inherit(before.rights());
+        }
+        Identity {
+            name: Arc::from(name),
+            rights: Arc::new(rights),
+            stamp,
+        }
+    };
+    for (number, name, password) in passwords {
         let wrong = |reason: &str| (Some(number), reason.to_owned());
         let secret = secret(&users, name, password).map_err(wrong)?;
         let permissions = match permissions.remove(name) {
             Some((_, permissions)) => permissions,
             None => Permissions::ALL,
         };
-        let identity = Identity {
-            name: Arc::from(name),
-            rights: Arc::new(Rights::new(permissions)),
-        };
+        let stamp = users.digest(Purpose::Stamp, password.as_bytes());
+        let identity = identity(name, permissions, stamp);
         if !users.add(User { identity, secret }) {
             return Err(wrong("this user has a password already"));
         }
     }
+    // Nothing of these is secret, nor ever compared.
+    let stamp = [0; 32];
+    for (number, name, subject) in certificates {
+        let wrong = |reason: &str| (Some(number), reason.to_owned());
+        let identity = match (users.identity(name), permissions.remove(name)) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some((_, permissions))) => identity(name, permissions, stamp),
+            // All rights for a name that was mistaken would be too much.
+            (None, None) => {
+                return Err(wrong("this user has no password and no line of its own"));
+            }
+        };
+        if !users.passless.add_certificate(subject, identity) {
+            return Err(wrong("this certificate is somebody's already"));
+        }
+    }
+    for (number, place, permissions) in guests {
+        let wrong = |reason: &str| (Some(number), reason.to_owned());
+        if permissions.may_write_every_key() {
+            return Err(wrong(
+                "who has not logged in must not write every key, or a login would be stored; \
+                 name prefixes",
+            ));
+        }
+        let at = Where::parse(place).map_err(wrong)?;
+        let guest = identity(&format!("*{place}"), permissions, stamp);
+        if !users.passless.add_guest(at, guest) {
+            return Err(wrong("this listener has a line already"));
+        }
+    }
     // Rights for somebody who is not there: a name was mistaken, or a password forgotten.
     if let Some((number, _)) = permissions.into_values().min_by_key(|(number, _)| *number) {
-        return Err((Some(number), "this user has no password".to_owned()));
+        let reason = "this user has no password and no certificate";
+        return Err((Some(number), reason.to_owned()));
     }
-    if users.count() == 0 {
+    if users.count() == 0 && users.passless.is_empty() {
         return Err((None, "it names no user".to_owned()));
     }
     Ok(users)

@@ -10,6 +10,7 @@
 pub mod file;
 pub mod fuzz;
 pub mod hash;
+mod passless;
 mod permissions;
 mod rights;
 pub mod sasl;
@@ -34,6 +35,7 @@ pub use permissions::{Need, Permissions};
 pub use rights::{Rights, Seat};
 
 use hash::PasswordHash;
+use passless::Passless;
 use scram::{Entry, Keys, Proof, Salting};
 
 /// Bytes of a keyed digest.
@@ -49,10 +51,18 @@ const MODEL_COUNT_MAX: usize = 256;
 type Digest = [u8; DIGEST_SIZE];
 
 /// Somebody who has logged in, and what they may do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Identity {
     name: Arc<str>,
     rights: Arc<Rights>,
+    /// A keyed digest of the line with the password: the same while the password is.
+    stamp: Digest,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.name).finish()
+    }
 }
 
 impl Identity {
@@ -139,6 +149,8 @@ pub struct Users {
     /// Users who can only tell their password.
     tellers: usize,
     count: usize,
+    /// Those who need no password.
+    passless: Passless,
 }
 
 impl fmt::Debug for Users {
@@ -282,6 +294,7 @@ impl Users {
             keys_to_make: 0,
             tellers: 0,
             count: 0,
+            passless: Passless::default(),
         };
         users.nobody = users.digest(Purpose::Nobody, b"");
         users
@@ -292,12 +305,32 @@ impl Users {
         self.count
     }
 
-    /// The user of exactly this name, whoever asks.
-    pub fn known(&self, name: &str) -> Option<&Identity> {
-        let user = self
-            .by_name
-            .get(&self.digest(Purpose::Name, &prepared(name.as_bytes())));
-        user.map(|user| &user.identity)
+    /// Who has exactly this name, password or not.
+    pub fn identity(&self, name: &str) -> Option<&Identity> {
+        let digest = self.digest(Purpose::Name, &prepared(name.as_bytes()));
+        if let Some(user) = self.by_name.get(&digest) {
+            return Some(&user.identity);
+        }
+        let mut passless = self.passless.identities();
+        passless.find(|identity| *identity.name == *name)
+    }
+
+    /// Who somebody is now that has logged in with a password, maybe by an older table with the
+    /// same key. `None` when the user is gone or has another password.
+    pub fn renew(&self, identity: &Identity) -> Option<&Identity> {
+        let digest = self.digest(Purpose::Name, &prepared(identity.name.as_bytes()));
+        let user = self.by_name.get(&digest)?;
+        (user.identity.stamp == identity.stamp).then_some(&user.identity)
+    }
+
+    /// Whose certificate this is. It must have been judged good.
+    pub fn certificate(&self, subject: &str, common_name: Option<&str>) -> Option<&Identity> {
+        self.passless.certificate(subject, common_name)
+    }
+
+    /// Who anybody is that comes in through this listener: `ADDRESS:PORT` or `unix`.
+    pub fn guest(&self, listener: &str) -> Option<&Identity> {
+        self.passless.guest(listener)
     }
 
     /// Judges a name and a password.
@@ -474,6 +507,7 @@ enum Purpose {
     Nobody = 3,
     Salt = 4,
     SaltEnd = 5,
+    Stamp = 6,
 }
 
 /// What stands before the last `@` of a name.

@@ -59,6 +59,11 @@ impl Permissions {
         self.read && self.write && self.admin && self.prefixes.is_empty()
     }
 
+    /// Whether nothing keeps from writing under any key.
+    pub(super) fn may_write_every_key(&self) -> bool {
+        self.write && self.prefixes.is_empty()
+    }
+
     /// Most connections at a time, if there is a bound.
     pub const fn connections_max(&self) -> Option<u32> {
         self.connections_max

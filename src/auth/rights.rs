@@ -56,6 +56,17 @@ impl Rights {
         taken.is_ok().then(|| Seat(Arc::clone(&self.usage)))
     }
 
+    /// Whether there is room for one more connection now.
+    pub fn has_seat(&self) -> bool {
+        let connections_max = self.permissions.connections_max();
+        connections_max.is_none_or(|max| self.connections() < max)
+    }
+
+    /// Goes on with what has been used under other permissions of the same user.
+    pub(super) fn inherit(&mut self, other: &Self) {
+        self.usage = Arc::clone(&other.usage);
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> u32 {
         self.usage.connections.load(Ordering::Relaxed)
@@ -144,5 +155,15 @@ mod tests {
         assert!(rights.sit().is_some());
         assert_eq!(rights.connections(), 1);
         assert!(rights.is_unlimited(), "no request needs a look");
+    }
+    #[test]
+    fn other_permissions_go_on_where_the_last_ended() {
+        let old = rights("+@all conns=1");
+        let seat = old.sit().unwrap();
+        let mut new = rights("+@all conns=1");
+        new.inherit(&old);
+        assert!(new.sit().is_none());
+        drop(seat);
+        assert!(new.sit().is_some());
     }
 }

@@ -127,6 +127,8 @@ errors! {
     ShutdownNotEnabled = "SERVER_ERROR: shutdown not enabled",
     /// `lru_crawler sleep` above a second.
     SleepTooLong = "CLIENT_ERROR sleep must be one second or less",
+    /// The user has as many connections as may be.
+    TooManyConnections = "SERVER_ERROR too many connections of this user",
     /// More flags than a meta request may have.
     TooManyFlags = "CLIENT_ERROR options flags are too long",
     /// Something else than a login before login.

@@ -30,6 +30,14 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// As a users file names it.
+    fn name(&self) -> Box<str> {
+        match self {
+            Self::Tcp(address) | Self::Udp(address) => address.to_string().into(),
+            Self::Unix(_) | Self::UnixClient => "unix".into(),
+        }
+    }
+
     /// As memcached writes it, such as `tcp6:[::1]:11211`.
     pub(super) fn text(&self) -> String {
         let (name, address) = match self {
@@ -79,6 +87,7 @@ impl Info {
             port,
             dialect,
             secured: false,
+            listener: self.listener.name(),
             certificate: None,
         }
     }

@@ -32,6 +32,7 @@ impl Datagrams {
             port: 0,
             dialect,
             secured: false,
+            listener: Box::default(),
             certificate: None,
         });
         Self {

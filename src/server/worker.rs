@@ -651,8 +651,9 @@ impl Turn<'_> {
             }
         }
         self.output.clear();
-        let id = u64::try_from(connection.descriptor()).unwrap_or(0);
-        self.context.shared.hub.take(id, self.output);
+        if !connection.session.watched(self.context, self.output) {
+            return Verdict::Close(CloseReason::Normal);
+        }
         if self.output.is_empty() {
             return Verdict::Wait;
         }

@@ -30,13 +30,15 @@ pub(super) trait Wire {
     /// Judges a request by what its client may do. Asked only of clients that are limited.
     fn judge(turn: &Turn<'_>, keyed: &Keyed<'_, Self::Request<'_>>) -> Result<(), Denied>;
 
-    /// Answers a request that is not served.
+    /// Answers a request that is not served, of which `head` is all but the value. False when it
+    /// is to be looked at once more, as a login.
     fn deny(
         session: &mut Session,
         turn: &mut Turn<'_>,
         keyed: &Keyed<'_, Self::Request<'_>>,
         denied: Denied,
-    );
+        head: &[u8],
+    ) -> bool;
 
     /// Answers a request that lies complete in `bytes`.
     fn execute(
@@ -90,6 +92,12 @@ pub(super) fn drive(
     output: &mut Vec<u8>,
 ) -> Driven {
     session.awaits_block = false;
+    if !session.renew(ctx) {
+        return Driven {
+            consumed: 0,
+            next: Next::Abort,
+        };
+    }
     let mut turn = Turn::new(ctx, output, session.id, session.rights());
     let mut allowance = ctx.shared.config.requests_per_event.max(1);
     let mut consumed = 0;
@@ -247,7 +255,16 @@ impl Session {
             };
             match judged {
                 Ok(()) => W::execute(self, turn, keyed, &input[consumed..consumed + keyed.size]),
-                Err(denied) => W::deny(self, turn, keyed, denied),
+                Err(denied) => {
+                    let bytes = &input[consumed..consumed + keyed.head_size];
+                    if !W::deny(self, turn, keyed, denied, bytes) {
+                        return Step {
+                            consumed,
+                            served,
+                            flow: Flow::Go,
+                        };
+                    }
+                }
             }
             if turn.out.len() == said {
                 turn.give_room();

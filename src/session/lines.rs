@@ -37,14 +37,20 @@ impl Wire for Lines {
     }
 
     fn deny(
-        _session: &mut Session,
+        session: &mut Session,
         turn: &mut Turn<'_>,
         keyed: &Keyed<'_, Command<'_>>,
         denied: Denied,
-    ) {
+        head: &[u8],
+    ) -> bool {
+        if denied == Denied::Permission && session.may_log_in(turn, head) {
+            session.knock();
+            return false;
+        }
         if !is_quiet(&keyed.request) {
             turn.say(denied.line().reply());
         }
+        true
     }
 
     fn execute(
@@ -232,6 +238,13 @@ impl Session {
             Ok(()) => Ok(command),
             Err(denied) => Err(refusal(&command, denied)),
         });
+        // A login is a storage line that says nothing else.
+        let may_be = |refusal: &Refusal| refusal.error != Some(ProtocolError::RateExceeded);
+        if command.as_ref().err().is_some_and(may_be) && self.may_log_in(turn, &input[..line_size])
+        {
+            self.knock();
+            return Step::go(0);
+        }
         match command {
             Ok(Command::Get(get)) => {
                 let touch = get.exptime.map(|e| Expiry::from_wire(e, turn.now()));

@@ -6,16 +6,18 @@
 //! the session holds until it has told.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use memchr::memchr;
 use zeroize::Zeroizing;
 
+use super::inside::Insider;
 use super::turn::Turn;
 use super::{Next, Session, Step, sasl};
 use crate::auth::sasl::Exchange;
-use crate::auth::{Admission, FileError, Identity, Rights, Slow, Users, Verdict, file};
+use crate::auth::{Admission, FileError, Identity, Slow, Users, Verdict, file};
 use crate::config::Config;
 use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_REPLIES_SIZE_MAX, LOGIN_REQUEST_SIZE_MAX};
 use crate::protocol::ProtocolError;
@@ -42,7 +44,7 @@ impl Book {
             reason: format!("the system gives no random bytes: {error}"),
         })?;
         Ok(Self {
-            users: ArcSwap::from_pointee(load(path, &key, proves)?),
+            users: ArcSwap::from_pointee(load(path, &key, proves, None)?),
             path: path.to_owned(),
             key,
             proves,
@@ -50,15 +52,21 @@ impl Book {
     }
 
     fn reload(&self) -> Result<(), FileError> {
-        let users = load(&self.path, &self.key, self.proves)?;
+        let before = self.users.load();
+        let users = load(&self.path, &self.key, self.proves, Some(&before))?;
         self.users.store(Arc::new(users));
         Ok(())
     }
 }
 
-/// Reads a file of users.
-fn load(path: &Path, key: &[u8; 32], proves: bool) -> Result<Users, FileError> {
-    let loaded = file::load(path, *key)?;
+/// Reads a file of users, after there has been a table of it or for the first time.
+fn load(
+    path: &Path,
+    key: &[u8; 32],
+    proves: bool,
+    before: Option<&Users>,
+) -> Result<Users, FileError> {
+    let loaded = file::load_after(path, *key, before)?;
     if let Some(warning) = &loaded.warning {
         log::warn!("{warning}");
     }
@@ -78,6 +86,8 @@ pub struct Door {
     text: bool,
     /// Whether they may log in over the binary protocol (`-S`).
     sasl: bool,
+    /// Times that the users have been read again.
+    generation: AtomicU64,
 }
 
 impl Door {
@@ -94,17 +104,23 @@ impl Door {
                 .transpose()?,
             text: config.auth_file.is_some(),
             sasl: config.sasl,
+            generation: AtomicU64::new(0),
         })
-    }
-
-    /// The user of this name.
-    pub(super) fn known(&self, name: &str) -> Option<Identity> {
-        self.users()?.known(name).cloned()
     }
 
     /// Whether anybody must log in.
     pub fn is_locked(&self) -> bool {
         self.book.is_some()
+    }
+
+    /// Times that the users have been read again.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether the text protocol has a login.
+    pub(super) fn has_text(&self) -> bool {
+        self.text && self.is_locked()
     }
 
     /// Whether the binary protocol has a login.
@@ -117,7 +133,8 @@ impl Door {
         self.book.as_ref().map(|book| book.users.load())
     }
 
-    /// Reads the users again. Who is in stays in; where a file is wrong its old users stay.
+    /// Reads the users again; when the file is wrong the old ones stay. A conversation notices at
+    /// its next turn: see [`Session::renew`].
     ///
     /// # Errors
     ///
@@ -125,6 +142,8 @@ impl Door {
     pub fn reload(&self) -> Result<(), FileError> {
         if let Some(book) = &self.book {
             book.reload()?;
+            // After the users: who sees the new number must see them too.
+            self.generation.fetch_add(1, Ordering::Release);
         }
         Ok(())
     }
@@ -171,7 +190,7 @@ pub(super) enum Side {
     /// Before it.
     Outside(Box<Visitor>),
     /// Behind it: as this user, or as nobody in particular because the door is open.
-    Inside(Option<Identity>),
+    Inside(Option<Box<Insider>>),
 }
 
 /// Somebody who has not logged in.
@@ -189,6 +208,17 @@ pub(super) struct Visitor {
     pub(super) exchange: Option<Exchange>,
     /// Bytes of a request that were refused and mean nothing.
     pub(super) skip: u64,
+    /// A guest who has sent one line that may be a login, and is one again when that has failed.
+    pub(super) knock: Option<Knock>,
+}
+
+/// How far a guest's login has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Knock {
+    /// It stands at the front of the input.
+    Due,
+    /// It has been read.
+    Done,
 }
 
 /// A hash that is being computed for somebody.
@@ -218,24 +248,26 @@ impl Session {
                 self.side = Side::Inside(None);
                 return None;
             }
-            Side::Unknown => self.put_out(),
+            Side::Unknown => self.begin(turn),
+            Side::Outside(visitor) if visitor.is_guest_again(turn) => self.begin(turn),
             Side::Outside(_) => {}
         }
-        let Side::Outside(mut visitor) = std::mem::take(&mut self.side) else {
-            return None;
+        let mut visitor = match std::mem::take(&mut self.side) {
+            Side::Outside(visitor) => visitor,
+            inside => {
+                self.side = inside;
+                return None;
+            }
         };
         let before = turn.out.len();
         let (step, identity) = self.receive(turn, &mut visitor, input);
         visitor.said += turn.out.len() - before;
         self.login_failures = visitor.failures;
-        if identity.is_some() {
-            self.side = Side::Inside(identity);
-            turn.rights = self.rights();
-            if let Some(identity) = self.identity() {
-                let (id, name) = (self.id, identity.name());
-                log::debug!("connection {id} has logged in  user={name}");
-            }
-            return Some(step);
+        if let Some(identity) = identity {
+            return Some(self.enter(turn, &identity, step));
+        }
+        if visitor.knock.is_some() && step.consumed > 0 {
+            visitor.knock = Some(Knock::Done);
         }
         let is_spent = visitor.said > LOGIN_REPLIES_SIZE_MAX;
         self.side = Side::Outside(visitor);
@@ -246,26 +278,28 @@ impl Session {
         })
     }
 
+    /// Lets a user in who has been told so.
+    fn enter(&mut self, turn: &mut Turn<'_>, identity: &Identity, step: Step) -> Step {
+        let users = turn.ctx.shared.door.users();
+        // While a hash was computed the users may have been read again.
+        let renewed = users.and_then(|users| users.renew(identity).cloned());
+        let Some(insider) = renewed.and_then(|identity| Insider::by_login(&identity)) else {
+            self.put_out();
+            return Step::leave(step.consumed, Next::Close);
+        };
+        let (id, name) = (self.id, identity.name());
+        log::debug!("connection {id} has logged in  user={name}");
+        self.side = Side::Inside(Some(insider));
+        turn.rights = self.rights();
+        step
+    }
+
     /// From here on this is somebody who has not logged in, whoever it was before.
     pub(super) fn put_out(&mut self) {
         self.side = Side::Outside(Box::new(Visitor {
             failures: self.login_failures,
             ..Visitor::default()
         }));
-    }
-
-    /// Who has logged in, if anybody has.
-    pub(super) fn identity(&self) -> Option<&Identity> {
-        match &self.side {
-            Side::Inside(identity) => identity.as_ref(),
-            Side::Unknown | Side::Outside(_) => None,
-        }
-    }
-
-    /// What the client may do, if that is not everything.
-    pub(super) fn rights(&self) -> Option<Arc<Rights>> {
-        let rights = self.identity()?.rights();
-        (!rights.is_unlimited()).then(|| Arc::clone(rights))
     }
 
     fn receive(&mut self, turn: &mut Turn<'_>, visitor: &mut Visitor, input: &[u8]) -> Outcome {
@@ -300,6 +334,19 @@ impl Session {
             // There is no way in for this dialect.
             Some(_) | None => (Step::leave(0, Next::Abort), None),
         }
+    }
+}
+
+impl Visitor {
+    /// Whether this is a guest whose login has failed and who has waited for it.
+    fn is_guest_again(&self, turn: &Turn<'_>) -> bool {
+        let is_deaf = self
+            .deaf_until_s
+            .is_some_and(|until_s| turn.now().uptime_s < until_s);
+        self.knock == Some(Knock::Done)
+            && self.pending.is_none()
+            && !is_deaf
+            && self.failures < LOGIN_FAILURES_MAX
     }
 }
 
@@ -376,6 +423,14 @@ pub(super) fn conclude(
     form: Form,
 ) -> Outcome {
     match verdict {
+        Verdict::Granted(identity) if !identity.rights().has_seat() => {
+            turn.counters().limited_connections.add(1);
+            match form {
+                Form::Line(_) => turn.say(ProtocolError::TooManyConnections.reply()),
+                Form::Packet(echo) => reply::error(turn.out, echo, Status::Busy),
+            }
+            (Step::leave(consumed, Next::Close), None)
+        }
         Verdict::Granted(identity) => {
             turn.counters().auth_cmds.add(1);
             match form {

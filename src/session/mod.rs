@@ -12,6 +12,9 @@ mod data;
 mod drive;
 mod dump;
 mod execute;
+mod inside;
+#[cfg(test)]
+mod inside_tests;
 mod keys;
 mod lines;
 mod live;
@@ -243,6 +246,8 @@ pub struct Peer {
     pub dialect: Dialect,
     /// Whether TLS protects the connection.
     pub secured: bool,
+    /// The listener, as a users file names it: `ADDRESS:PORT` or `unix`.
+    pub listener: Box<str>,
     /// The certificate that the client has shown, if any.
     pub certificate: Option<Certificate>,
 }
@@ -254,6 +259,9 @@ pub struct Session {
     id: u64,
     dialect: Dialect,
     side: login::Side,
+    /// As of which reading of the users.
+    generation: u64,
+    origin: inside::Origin,
     /// Logins that have failed, so that one that works does not buy three more guesses.
     login_failures: u32,
     state: State,
@@ -344,6 +352,11 @@ impl Session {
             id: peer.id,
             dialect: peer.dialect,
             side: login::Side::default(),
+            generation: 0,
+            origin: inside::Origin {
+                listener: peer.listener.clone(),
+                certificate: peer.certificate.clone().map(Box::new),
+            },
             login_failures: 0,
             state: State::Command,
             awaits_block: false,
@@ -358,6 +371,15 @@ impl Session {
     /// Answers one datagram's payload; each reply message is handed to `send` whole.
     pub fn datagram(&mut self, ctx: &Context<'_>, request: &[u8], send: &mut dyn FnMut(&[u8])) {
         drive::datagram(self, ctx, request, send);
+    }
+
+    /// Appends what there is for this watcher. False when it has lost the right to watch.
+    pub fn watched(&mut self, ctx: &Context<'_>, output: &mut Vec<u8>) -> bool {
+        if !self.renew(ctx) {
+            return false;
+        }
+        ctx.shared.hub.take(self.id, output);
+        true
     }
 
     /// Gives back what the session holds in the store and the hub. Call before dropping it.

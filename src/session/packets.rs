@@ -71,8 +71,10 @@ impl Wire for Packets {
         turn: &mut Turn<'_>,
         keyed: &Keyed<'_, Request>,
         denied: Denied,
-    ) {
+        _head: &[u8],
+    ) -> bool {
         keyed.request.deny(turn, denied);
+        true
     }
 
     fn execute(

@@ -520,6 +520,7 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
         ("slow_client_closed", totals.slow_client_closed),
         ("denied_requests", totals.denied_requests),
         ("limited_requests", totals.limited_requests),
+        ("limited_connections", totals.limited_connections),
         ("page_size", store.page_size),
         ("free_pages", store.free_pages),
         ("malloced_bytes", store.malloced_bytes),

@@ -589,8 +589,9 @@ fn a_new_file_counts_for_logins_and_a_bad_one_leaves_the_old_users() {
     std::fs::write(file.path(), "new:pass\n").unwrap();
     bench.shared.door.reload().unwrap();
     assert!(!enters(FOO) && enters(b"\0new\0pass"));
-    // Who is in stays in; who was about to come in is judged by the new file.
-    assert!(is_in(&bench, &mut inside));
+    // Who is gone is cut off; who was about to come in is judged by the new file.
+    assert_eq!(inside.say(&packet(NOOP, b"", b"")), b"");
+    assert!(inside.is_closed());
     let (last, _) = answer(BARE, &told, b"bar");
     assert_eq!(replies(&between.say(&packet(STEP, SCRAM, &last))), [FAILED]);
 }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::inside::Insider;
 use super::login::Side;
 use super::watch::Hub;
-use super::{Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared};
+use super::{Certificate, Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared};
 use crate::cluster::Directory;
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
@@ -89,6 +90,16 @@ impl Bench {
 
     /// A new client.
     pub fn client(&self, id: u64) -> Client<'_> {
+        self.client_at(id, "127.0.0.1:11211", None)
+    }
+
+    /// A new client that has come in here and has shown this certificate.
+    pub fn client_at(
+        &self,
+        id: u64,
+        listener: &str,
+        certificate: Option<Certificate>,
+    ) -> Client<'_> {
         let peer = Peer {
             id,
             transport: "tcp",
@@ -96,7 +107,8 @@ impl Bench {
             port: 40_000,
             dialect: Dialect::Auto,
             secured: false,
-            certificate: None,
+            listener: Box::from(listener),
+            certificate,
         };
         Client {
             bench: self,
@@ -171,8 +183,10 @@ impl Client<'_> {
 
     /// Has this user logged in, whatever the dialect. Panics when there is no such user.
     pub fn enter(&mut self, name: &str) {
-        let identity = self.bench.shared.door.known(name);
-        self.session.side = Side::Inside(Some(identity.expect("a user of this name")));
+        let users = self.bench.shared.door.users().expect("users");
+        let identity = users.identity(name).expect("a user of this name");
+        let insider = Insider::by_login(identity).expect("room for one more");
+        self.session.side = Side::Inside(Some(insider));
     }
 
     /// Sends one datagram and returns the reply messages.

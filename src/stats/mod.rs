@@ -130,6 +130,8 @@ counters! {
     denied_requests: count,
     /// Requests refused because their user had had the second's share.
     limited_requests: count,
+    /// Logins refused because their user had as many connections as may be.
+    limited_connections: count,
     /// Connections closed for being idle.
     idle_kicks: count,
     /// Bytes received.

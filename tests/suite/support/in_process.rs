@@ -107,6 +107,7 @@ impl InProcess {
                 port: 40_000,
                 dialect: Dialect::Auto,
                 secured: false,
+                listener: Box::default(),
                 certificate: None,
             };
             self.shared.hub.opened(&context, &peer);
