@@ -75,7 +75,8 @@ impl fmt::Display for Address {
     }
 }
 
-enum Stream {
+/// The socket itself, connected and blocking.
+pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -107,12 +108,8 @@ impl Connection {
     ///
     /// [`Error::Connect`] when nobody answers.
     pub fn open(address: &Address, timeout: Duration) -> Result<Self, Error> {
-        let stream = Stream::open(address, timeout).map_err(|cause| Error::Connect {
-            server: address.to_string(),
-            cause,
-        })?;
         Ok(Self {
-            stream,
+            stream: Stream::open(address, timeout)?,
             input: Vec::new(),
             start: 0,
         })
@@ -308,7 +305,15 @@ impl Connection {
 }
 
 impl Stream {
-    fn open(address: &Address, timeout: Duration) -> io::Result<Self> {
+    /// Connects; see [`Connection::open`].
+    pub(super) fn open(address: &Address, timeout: Duration) -> Result<Self, Error> {
+        Self::connect(address, timeout).map_err(|cause| Error::Connect {
+            server: address.to_string(),
+            cause,
+        })
+    }
+
+    fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
         match address {
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path)?;

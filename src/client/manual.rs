@@ -109,9 +109,8 @@ mod tests {
         if std::env::var_os("UPDATE_GENERATED").is_some() {
             fs::write(path, &page).expect("the page can be written");
         }
-        assert_eq!(
-            fs::read_to_string(path).unwrap_or_default(),
-            page,
+        assert!(
+            fs::read_to_string(path).is_ok_and(|text| text == page),
             "packaging/larder.1 is stale: run UPDATE_GENERATED=1 cargo test generated"
         );
     }

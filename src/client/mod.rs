@@ -7,9 +7,11 @@
 //! It is a client like any other, of larderd or of memcached: it speaks over a connection and
 //! shares nothing with the daemon but the words of the protocol.
 
+mod bench;
 pub mod connection;
 mod error;
 mod items;
+pub mod load;
 #[cfg(test)]
 mod manual;
 mod report;
@@ -53,6 +55,10 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: report::version_command,
         run: report::version,
+    },
+    Verb {
+        command: bench::command,
+        run: bench::run,
     },
 ];
 

@@ -150,4 +150,159 @@ fn a_daemon_that_does_not_answer_is_not_waited_for_without_end() {
     let address = silent.local_addr().expect("an address").to_string();
     let words = ["version", "--timeout", "0.05"];
     fails(&address, &words, 4, "did not answer in time");
+    let words = ["bench", "--requests", "10", "--timeout", "0.05"];
+    fails(&address, &words, 4, "did not answer in time");
+}
+
+/// Runs `larder bench` with these words, and returns what it found.
+#[track_caller]
+fn bench(server: &str, words: &[&str]) -> serde_json::Value {
+    let mut all = vec!["bench", "--json", "--verify"];
+    all.extend_from_slice(words);
+    serde_json::from_str(&says(server, &all)).expect("JSON")
+}
+
+#[test]
+fn a_bench_asks_as_often_as_it_is_told_in_every_protocol() {
+    let mut servers = vec![Server::start(&[])];
+    servers.extend(Server::memcached(&[]));
+    for server in &servers {
+        let address = server.address().to_string();
+        for protocol in ["text", "meta", "binary"] {
+            for (depth, multiget) in [("1", "1"), ("16", "1"), ("3", "20")] {
+                let words = [
+                    "--preload",
+                    "--keys",
+                    "500",
+                    "--requests",
+                    "2000",
+                    "--connections",
+                    "7",
+                    "--threads",
+                    "2",
+                    "--protocol",
+                    protocol,
+                    "--depth",
+                    depth,
+                    "--multiget",
+                    multiget,
+                    "--sets",
+                    "25",
+                    "--value-size",
+                    "0-300",
+                ];
+                let seen = bench(&address, &words);
+                let count = |name: &str| seen[name]["requests"].as_u64().expect("a count");
+                assert_eq!(count("all"), 2000, "{seen}");
+                assert_eq!(count("get") + count("set"), 2000);
+                assert!((300..700).contains(&count("set")), "{seen}");
+                let keys: u64 = multiget.parse().expect("a number");
+                assert_eq!(seen["hits"].as_u64(), Some(count("get") * keys), "{seen}");
+                assert_eq!(seen["misses"], 0);
+                assert_eq!(seen["errors"], 0);
+                assert!(seen["all"]["p99_us"].as_f64() > Some(0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bench_that_sets_what_it_misses_finds_it_the_next_time() {
+    let server = Server::start(&[]);
+    let address = server.address().to_string();
+    let words = [
+        "--cache-aside",
+        "--keys",
+        "100",
+        "--pick",
+        "sequential",
+        "--requests",
+        "300",
+        "--connections",
+        "1",
+        "--ttl",
+        "100-200",
+        "--value-size",
+        "twitter",
+    ];
+    let seen = bench(&address, &words);
+    assert_eq!(seen["misses"], 100);
+    assert_eq!(seen["hits"], 200);
+    assert_eq!(seen["set"]["requests"], 100);
+    assert_eq!(server.connect().stat("curr_items"), 100);
+    // A key that never comes again is never found.
+    let words = [
+        "--keys",
+        "100",
+        "--requests",
+        "300",
+        "--one-time",
+        "100",
+        "--sets",
+        "0",
+        "--pick",
+        "zipf:1",
+    ];
+    assert_eq!(bench(&address, &words)["hits"], 0);
+}
+
+#[test]
+fn a_bench_at_a_rate_sends_what_is_due() {
+    let server = Server::start(&[]);
+    let address = server.address().to_string();
+    let pid = server.pid().to_string();
+    for more in [&[][..], &["--poisson", "--spin"]] {
+        let mut words = vec![
+            "--rate",
+            "20000",
+            "--requests",
+            "2000",
+            "--keys",
+            "10",
+            "--threads",
+            "2",
+            "--server-pid",
+            &pid,
+        ];
+        words.extend_from_slice(more);
+        let seen = bench(&address, &words);
+        assert_eq!(seen["all"]["requests"], 2000);
+        assert_eq!(seen["schedule"]["unsent"], 0);
+        // Fewer than were due cannot have been sent, however slow this machine is.
+        let rate = seen["all"]["per_second"].as_f64().expect("a rate");
+        assert!(rate > 0.0 && rate < 40_000.0, "{seen}");
+        assert!(seen["server_cpu"]["us_per_request"].is_f64());
+    }
+}
+
+#[test]
+fn a_bench_stops_at_a_value_that_is_not_its_own() {
+    let server = Server::start(&[]);
+    let address = server.address().to_string();
+    bench(&address, &["--preload", "--keys", "10", "--requests", "10"]);
+    let words = [
+        "bench",
+        "--verify",
+        "--keys",
+        "10",
+        "--requests",
+        "100",
+        "--sets",
+        "0",
+    ];
+    let other = [&words[..], &["--value-size", "101"]].concat();
+    fails(&address, &other, 4, "unexpected reply");
+    let unverified: Vec<&str> = other
+        .iter()
+        .copied()
+        .filter(|&word| word != "--verify")
+        .collect();
+    says(&address, &unverified);
+    fails(&address, &["bench", "--key-size", "9"], 2, "keys have 10");
+    fails(
+        &address,
+        &["bench", "--connections", "1", "--threads", "2"],
+        2,
+        "connection",
+    );
 }

@@ -1,11 +1,12 @@
-//! The client's side of the classic commands: requests out, replies in.
+//! Classic commands: requests out, replies in.
 //!
 //! Requests are appended to a buffer. Replies are taken from the front of one: [`line`] finds a
 //! line and [`Reply::parse`] says what it is; a [`Reply::Value`] is followed by a data block,
 //! which [`block`] takes. Whether a key may be sent is the caller's to ask, by [`is_key`].
 
-use super::key;
-use super::number::{push, push_signed, unsigned, unsigned_32};
+use super::Answer;
+use crate::protocol::key;
+use crate::protocol::number::{push, push_signed, unsigned, unsigned_32};
 
 /// Longest line that a reply may have, in bytes. Servers keep theirs far below.
 pub const REPLY_LINE_SIZE_MAX: usize = 64 << 10;
@@ -26,8 +27,27 @@ pub fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends a `get` of as many keys as `keys` writes; see
+/// [`Dialect::get_many`](super::Dialect::get_many).
+pub(super) fn get_many(out: &mut Vec<u8>, keys: &mut dyn FnMut(&mut Vec<u8>) -> bool) {
+    out.extend_from_slice(b"get ");
+    while keys(out) {
+        out.push(b' ');
+    }
+    // The blank that stands where the next key would.
+    out.pop();
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends a `set`.
 pub fn set(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, value: &[u8]) {
+    set_begin(out, key, flags, exptime, value.len());
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a `set` up to its value.
+pub(super) fn set_begin(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, size: usize) {
     out.extend_from_slice(b"set ");
     out.extend_from_slice(key);
     out.push(b' ');
@@ -35,10 +55,34 @@ pub fn set(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, value: &[u8]
     out.push(b' ');
     push_signed(out, exptime);
     out.push(b' ');
-    push(out, value.len() as u64);
+    push(out, size as u64);
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+}
+
+/// The answer at the front of these bytes; see [`Dialect::answer`](super::Dialect::answer).
+pub(super) fn answer(bytes: &[u8]) -> Result<Option<(Answer<'_>, usize)>, Malformed> {
+    let Some((line, head)) = whole_line(bytes)? else {
+        return Ok(None);
+    };
+    let answer = match Reply::parse(line) {
+        Reply::Value { key, size, .. } => {
+            return Ok(block(&bytes[head..], size)?
+                .map(|(value, taken)| (Answer::Value { key, value }, head + taken)));
+        }
+        Reply::End => Answer::End,
+        Reply::Done => Answer::Stored,
+        _ => Answer::Other(line),
+    };
+    Ok(Some((answer, head)))
+}
+
+/// As [`line`](fn@line), refusing what is too long to become one.
+pub(super) fn whole_line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
+    let found = line(bytes);
+    if found.is_none() && bytes.len() > REPLY_LINE_SIZE_MAX {
+        return Err(Malformed);
+    }
+    Ok(found)
 }
 
 /// The first line of these bytes without its line end, and how many bytes it took with it;
