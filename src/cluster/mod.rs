@@ -2,10 +2,17 @@
 //!
 //! Pure: no socket, no thread, no clock. Start reading at [`Document`], which is what clients
 //! are told, then at [`Directory`], where sessions find it and whoever decides it puts it.
+//! Members that agree by themselves do so in [`membership`] by the rule of [`agreement`];
+//! [`swim`] tells them who answers.
 
 pub mod advertise;
+pub mod agreement;
 pub mod directory;
 pub mod document;
+pub mod membership;
+pub mod message;
+pub mod roster;
+pub mod swim;
 
 pub use advertise::Advertise;
 pub use directory::{Directory, Edit, Inbox, NodeState, Reach, Source, Stale, Stored};
