@@ -579,6 +579,11 @@ impl Loader {
                            unix socket (-s)";
             self.loaded.warnings.push(warning.to_owned());
         }
+        if config.sasl && config.auth_file.is_some() && config.sasl_users.is_some() {
+            let warning = "MEMCACHED_SASL_PWDB: -Y names the users of both protocols, this file is \
+                           not read";
+            self.loaded.warnings.push(warning.to_owned());
+        }
         self.loaded.warnings.extend(tls_warnings(config));
         let config = &self.loaded.config;
         if config.workers > 64 {

@@ -330,6 +330,11 @@ fn logins_over_binary_leave_no_listener_without_one() {
         let error = spoken(arguments).expect_err(arguments);
         assert!(error.contains("speaks text has no login"), "{error}");
     }
+    let warnings = load_with("-S -Y /y", &pwdb).unwrap().warnings;
+    assert!(
+        warnings[0].contains("this file is not read"),
+        "{warnings:?}"
+    );
     let error = load("-S -B binary").unwrap_err();
     assert!(error.contains("MEMCACHED_SASL_PWDB"), "{error}");
     assert_eq!(setting_text("-S -Y /y", "auth_enabled_sasl"), "yes");
