@@ -128,6 +128,8 @@ pub enum Stats<'a> {
         /// At most so many; zero is all.
         limit: u32,
     },
+    /// The nodes of the cluster.
+    Cluster,
     /// Connections.
     Conns,
     /// Keys by prefix.
@@ -265,6 +267,7 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
                 limit,
             }
         }
+        b"cluster" => Stats::Cluster,
         b"conns" => Stats::Conns,
         b"detail" => Stats::Detail(match tokens.next() {
             Some(b"dump") => Detail::Dump,

@@ -37,6 +37,12 @@ errors! {
     CrawlBusy = "BUSY currently processing crawler request",
     /// Sweeping is off.
     CrawlerDisabled = "CLIENT_ERROR lru crawler disabled",
+    /// `config set cluster` where no client decides.
+    ConfigDeclared = "CLIENT_ERROR the nodes of this cluster are declared by its operator",
+    /// `config set cluster` of what all members would be told, and no client could read.
+    ConfigNotADocument = "CLIENT_ERROR expected a version, and nodes as NAME|IP|PORT",
+    /// `config set cluster` of what all members would be told, and clients would not take.
+    ConfigStale = "CLIENT_ERROR the version must be above the one that is served",
     /// `stats cachedump` without its arguments.
     CachedumpFormat = "CLIENT_ERROR bad command line",
     /// `-X` forbids `stats cachedump`.

@@ -10,6 +10,7 @@
 
 use crate::limits::{KEY_SIZE_MAX, TOKEN_COUNT_MAX};
 
+use self::reply::{CRLF, END};
 use super::admin::{self, Admin};
 use super::binary::MAGIC_REQUEST;
 use super::error::ProtocolError;
@@ -75,6 +76,8 @@ pub enum Command<'a> {
         /// Nothing is answered.
         noreply: bool,
     },
+    /// `config`; behind a set a data block follows.
+    Config(config::Config<'a>),
     /// `version`.
     Version,
     /// `quit`.
@@ -305,6 +308,7 @@ pub fn decode(line: &[u8]) -> Result<Command<'_>, Refusal> {
         b"flush_all" => flush(tokens),
         b"version" => Ok(Command::Version),
         b"quit" => Ok(Command::Quit),
+        b"config" => config::decode(tokens).map(Command::Config),
         _ => other(verb, tokens),
     }
 }
@@ -502,6 +506,7 @@ fn other<'a>(verb: &[u8], tokens: Tokens<'a>) -> Result<Command<'a>, Refusal> {
     }
 }
 
+pub mod config;
 pub mod login;
 
 /// Reply lines of the text protocol.

@@ -1,6 +1,7 @@
 //! The classic text commands: what each asks of the cache, and what it answers.
 
 use super::data::{Answer, Form};
+use super::discovery;
 use super::execute::{self, Storing};
 use super::turn::Turn;
 use crate::protocol::ProtocolError;
@@ -24,13 +25,18 @@ pub(super) fn get(
         touch,
         ..Fetch::default()
     };
-    execute::fetch(turn, key, hash, &how, |hit, out| {
+    let shown = execute::fetch(turn, key, hash, &how, |hit, out| {
         let size = hit.value_size();
         let cas = if cas { Some(hit.cas()) } else { None };
         reply::value(out, key, hit.client_flags(), size, cas);
         execute::push_value(hit, out, reply::CRLF)
-    })
-    .flatten()
+    });
+    if shown.is_none()
+        && let Some(document) = discovery::stand_in(turn, key)
+    {
+        document.push_line(turn.out, cas);
+    }
+    shown.flatten()
 }
 
 /// What a storage line asks of the store.

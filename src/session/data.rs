@@ -1,5 +1,6 @@
 //! Data blocks: values on their way in, complete or in pieces, wanted or not.
 
+use super::discovery::is_reserved;
 use super::execute::{self, Storing};
 use super::turn::Turn;
 use super::{Session, State, Step, classic, meta, packets};
@@ -160,7 +161,12 @@ impl Session {
             return Step::wait(0, head_size + block_size);
         }
         execute::lookup_for_put(turn, put.key);
-        let mut upload = match turn.store().begin_upload(put, size, turn.now()) {
+        let begun = if is_reserved(put.key) {
+            Err(PutStatus::NotStored)
+        } else {
+            turn.store().begin_upload(put, size, turn.now())
+        };
+        let mut upload = match begun {
             Ok(upload) => upload,
             Err(status) => {
                 self.fail(turn, answer, status, size);

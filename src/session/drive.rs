@@ -181,6 +181,7 @@ impl Session {
             State::SkipLine => self.skip_line(input),
             State::Swallow(left) => self.swallow(left, input),
             State::Upload(uploading) => self.upload(turn, uploading, input),
+            State::Entry(receiving) => self.receive_entry(turn, receiving, input),
             State::Watching => {
                 self.state = State::Watching;
                 Step::leave(input.len(), Next::Watch)

@@ -1,6 +1,7 @@
 //! The rules of the cache: what a request does to the store, to the counters, and what watchers
 //! hear of it. Every dialect comes through here; none of them counts or logs by itself.
 
+use super::discovery::is_reserved;
 use super::turn::Turn;
 use crate::limits::COPY_SIZE_MAX;
 use crate::protocol::admin::streams;
@@ -114,7 +115,16 @@ pub(super) struct Storing {
 /// Stores a value that is there in full.
 pub(super) fn put(turn: &mut Turn<'_>, put: &Put<'_>, value: &[u8], storing: &Storing) -> PutReply {
     lookup_for_put(turn, put.key);
-    let reply = turn.store().put(put, value, turn.now());
+    let reply = if is_reserved(put.key) {
+        PutReply {
+            status: PutStatus::NotStored,
+            cas: 0,
+            value_size: u32::try_from(value.len()).unwrap_or(u32::MAX),
+            class: 0,
+        }
+    } else {
+        turn.store().put(put, value, turn.now())
+    };
     stored(turn, put.key, reply, storing);
     reply
 }
@@ -219,7 +229,11 @@ pub(super) fn arithmetic(
     request: &Arithmetic<'_>,
 ) -> Result<Counted, ArithmeticError> {
     turn.log_lookup(request.key);
-    let result = turn.store().arithmetic(request, turn.now());
+    let result = if is_reserved(request.key) {
+        Err(ArithmeticError::NotFound)
+    } else {
+        turn.store().arithmetic(request, turn.now())
+    };
     let counters = turn.counters();
     match (&result, request.decrement) {
         (Ok(counted), false) if !counted.created => {

@@ -6,10 +6,11 @@ use super::drive::{Framed, Keyed, Wire};
 use super::keys::{Keys, Then};
 use super::rights::Denied;
 use super::turn::Turn;
-use super::{Next, Session, State, Step, classic, data, meta, rights};
+use super::{Next, Session, State, Step, classic, data, discovery, meta, rights};
 use crate::limits::LINE_SIZE_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::meta::NOOP;
+use crate::protocol::text::config::Config;
 use crate::protocol::text::{self, Command, Refusal, reply};
 use crate::store::Store;
 use crate::time::Expiry;
@@ -131,6 +132,7 @@ const fn is_quiet(command: &Command<'_>) -> bool {
         | Command::Flush { noreply, .. }
         | Command::Admin { noreply, .. } => *noreply,
         Command::Get(_)
+        | Command::Config(_)
         | Command::Meta(_)
         | Command::MetaNoop
         | Command::MetaStore { .. }
@@ -147,7 +149,9 @@ fn judge(turn: &Turn<'_>, command: &Command<'_>, here: usize) -> Result<(), Deni
     }
     match command {
         // It comes again when its value is there.
-        Command::Store(text::Store { size, .. }) | Command::MetaStore { size, .. }
+        Command::Store(text::Store { size, .. })
+        | Command::Config(Config::Set { size, .. })
+        | Command::MetaStore { size, .. }
             if data::is_awaited(block_end(0, *size), here) =>
         {
             Ok(())
@@ -161,7 +165,9 @@ fn judge(turn: &Turn<'_>, command: &Command<'_>, here: usize) -> Result<(), Deni
 /// How a command is refused that its client may not give. Its data block means nothing then.
 const fn refusal(command: &Command<'_>, denied: Denied) -> Refusal {
     let swallow = match command {
-        Command::Store(text::Store { size, .. }) | Command::MetaStore { size, .. } => Some(*size),
+        Command::Store(text::Store { size, .. })
+        | Command::Config(Config::Set { size, .. })
+        | Command::MetaStore { size, .. } => Some(*size),
         _ => None,
     };
     Refusal {
@@ -219,6 +225,7 @@ impl Session {
             }
             Command::MetaNoop
             | Command::Flush { .. }
+            | Command::Config(_)
             | Command::Version
             | Command::Quit
             | Command::Admin { .. } => {}
@@ -271,6 +278,10 @@ impl Session {
             Err(refusal) => return self.refuse(turn, refusal, line_size),
             Ok(Command::MetaNoop) => turn.say(NOOP),
             Ok(Command::Flush { exptime, noreply }) => classic::flush(turn, exptime, noreply),
+            Ok(Command::Config(command)) => {
+                let block = &input[line_size..];
+                return discovery::line(self, turn, command, line_size, block);
+            }
             Ok(Command::Version) => turn.say(reply::VERSION),
             Ok(Command::Quit) => return Step::leave(line_size, Next::Close),
             Ok(Command::Admin { command, noreply }) => {

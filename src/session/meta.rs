@@ -2,6 +2,7 @@
 
 use super::classic;
 use super::data::{Answer, Form};
+use super::discovery;
 use super::execute::{self, Storing};
 use super::turn::Turn;
 use crate::protocol::ProtocolError;
@@ -59,6 +60,7 @@ fn get(turn: &mut Turn<'_>, line: &Line<'_>, options: &Options, hash: KeyHash) -
             .map(|exptime| Expiry::from_wire(exptime, now)),
         vivify: options
             .vivify
+            .filter(|_| !discovery::is_reserved(key))
             .map(|exptime| Expiry::from_wire(exptime, now)),
         vivify_cas: options.assign_cas,
         recache_below_s: options
@@ -99,7 +101,9 @@ fn get(turn: &mut Turn<'_>, line: &Line<'_>, options: &Options, hash: KeyHash) -
     match shown {
         Some(pin) => pin,
         None => {
-            if !options.quiet {
+            if let Some(document) = discovery::stand_in(turn, key) {
+                document.push_meta(turn.out, line.flags, options);
+            } else if !options.quiet {
                 say(turn, line, options, Code::Miss, &Outcome::default());
             }
             None

@@ -9,6 +9,7 @@
 mod admin;
 mod classic;
 mod data;
+mod discovery;
 mod drive;
 mod dump;
 mod execute;
@@ -286,6 +287,8 @@ enum State {
     Swallow(u64),
     /// A byte of a value that goes into the store as it comes.
     Upload(Box<data::Uploading>),
+    /// A byte of an entry of the directory that is being received.
+    Entry(Box<discovery::Receiving>),
     /// Nothing is heard any more: the client watches.
     Watching,
 }
@@ -390,6 +393,7 @@ impl Session {
             State::Watching => ctx.shared.hub.leave(ctx, self.id),
             State::Command
             | State::Dump(_)
+            | State::Entry(_)
             | State::Keys(_)
             | State::SkipLine
             | State::Swallow(_) => {}
@@ -404,7 +408,7 @@ impl Session {
             State::Keys(_) | State::SkipLine => "conn_parse_cmd",
             State::Dump(_) | State::Sending(..) => "conn_mwrite",
             State::Swallow(_) => "conn_swallow",
-            State::Upload(_) => "conn_nread",
+            State::Upload(_) | State::Entry(_) => "conn_nread",
             State::Watching => "conn_watch",
         }
     }

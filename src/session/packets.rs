@@ -10,7 +10,7 @@ use super::keys::Then;
 use super::report::{self, Reader};
 use super::rights::{self, Denied};
 use super::turn::Turn;
-use super::{Next, Session, State, Step, sasl};
+use super::{Next, Session, State, Step, discovery, sasl};
 use crate::protocol::admin;
 use crate::protocol::binary::{
     self, Echo, HEADER_SIZE, Header, Opcode, Refusal, Status, Verb, reply,
@@ -131,6 +131,9 @@ impl Wire for Packets {
             session.state = State::Swallow(u64::from(header.value_size()));
             return Step::served(head_size);
         }
+        if opcode.verb().is_config() {
+            return discovery::packet(session, turn, opcode, &header, input);
+        }
         if let Some((put, answer)) = request.put(turn, key, turn.store().hash(key), input) {
             return session.store(turn, &put, &answer, header.value_size(), head_size, input);
         }
@@ -162,15 +165,19 @@ impl Request {
     fn judge(&self, turn: &Turn<'_>, key: &[u8], here: usize) -> Result<(), Denied> {
         let verb = self.opcode.verb();
         let rule = rights::packet(verb, key);
-        if !verb.is_keyed() {
-            turn.permits_rule(rule)?;
-            return turn.spend(rule.need);
-        }
-        turn.permits(rule.need, Some(key))?;
         let value_size = self.header.value_size() as usize;
-        if value_size == 0 || data::is_awaited(value_size, here) {
-            // It comes again when it is there in full.
-            return Ok(());
+        let is_awaited = data::is_awaited(value_size, here);
+        if verb.is_keyed() {
+            turn.permits(rule.need, Some(key))?;
+            if value_size == 0 || is_awaited {
+                // It comes again when it is there in full.
+                return Ok(());
+            }
+        } else {
+            turn.permits_rule(rule)?;
+            if is_awaited {
+                return Ok(());
+            }
         }
         turn.spend(rule.need)
     }
@@ -213,6 +220,14 @@ impl Request {
         match shown {
             Some(None) => {}
             Some(Some(pin)) => session.state = State::Sending(pin, Then::Packet),
+            None => self.miss(turn, key, shows_key),
+        }
+    }
+
+    fn miss(&self, turn: &mut Turn<'_>, key: &[u8], shows_key: bool) {
+        let echo = self.echo();
+        match discovery::stand_in(turn, key) {
+            Some(document) => document.push_packet(turn.out, echo, shows_key),
             None if self.opcode.is_quiet() => {}
             None if shows_key => reply::miss_with_key(turn.out, echo, key),
             None => reply::error(turn.out, echo, Status::NotFound),

@@ -3,6 +3,7 @@
 //! Names and order are memcached's: dashboards and exporters read them, and its own test counts
 //! them. What is ours stands in `stats larder`.
 
+use super::discovery;
 use super::turn::Turn;
 use super::{Shared, TlsFacts};
 use crate::config::Config;
@@ -122,6 +123,17 @@ pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
         Stats::Slabs => slabs(turn, reader),
         Stats::Sizes => sizes(turn, reader),
         Stats::Larder => larder(turn, reader),
+        Stats::Cluster => {
+            let mut lines = Vec::new();
+            discovery::stats(turn, &mut |name, value| {
+                lines.push((name.to_owned(), value.to_owned()));
+            });
+            let mut list = List::new(turn, reader);
+            for (name, value) in lines {
+                list.word(&name, &value);
+            }
+            list.end();
+        }
         Stats::Conns => {
             let now = turn.ctx.now;
             let mut list = List::new(turn, reader);

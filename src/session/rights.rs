@@ -7,11 +7,12 @@
 
 use super::turn::Turn;
 use crate::auth::Need;
-use crate::config::Config;
+use crate::config;
 use crate::protocol::ProtocolError;
 use crate::protocol::admin::{self, Admin, Crawler, Detail, Stats, streams};
 use crate::protocol::binary::{Status, Verb};
 use crate::protocol::meta::{self, Options};
+use crate::protocol::text::config::Config;
 use crate::protocol::text::{self, Command, Tokens};
 
 /// What the settings may have switched off for everybody.
@@ -26,7 +27,7 @@ pub(super) enum Switch {
 }
 
 impl Switch {
-    const fn is_on(self, config: &Config) -> bool {
+    const fn is_on(self, config: &config::Config) -> bool {
         match self {
             Self::Dump => config.dump_enabled,
             Self::Flush => config.flush_enabled,
@@ -104,6 +105,10 @@ pub(super) fn command(command: &Command<'_>) -> Rule {
         ),
         Command::Flush { .. } => flush(),
         Command::MetaNoop | Command::Version | Command::Quit => Rule::plain(Need::Nothing),
+        Command::Config(config) => match config {
+            Config::Get { .. } => LOOK,
+            Config::Set { .. } | Config::Delete { .. } => ADMIN,
+        },
         Command::Admin { command, .. } => of_admin(command),
     }
 }
@@ -121,6 +126,8 @@ pub(super) fn packet(verb: Verb, key: &[u8]) -> Rule {
         | Verb::Replace
         | Verb::Set
         | Verb::Touch => Need::Write,
+        Verb::ConfigGet | Verb::ConfigGetKey => Need::Look,
+        Verb::ConfigDelete | Verb::ConfigSet => Need::Admin,
         Verb::Flush => return flush(),
         Verb::Stat => return admin::stats(Tokens::new(key)).map_or(LOOK, |group| of_stats(&group)),
         Verb::Noop | Verb::Quit | Verb::Version => Need::Nothing,
@@ -196,7 +203,8 @@ fn of_admin(command: &Admin<'_>) -> Rule {
 fn of_stats(group: &Stats<'_>) -> Rule {
     const NOT_ALLOWED: ProtocolError = ProtocolError::DetailNotAllowed;
     match group {
-        Stats::General
+        Stats::Cluster
+        | Stats::General
         | Stats::Items
         | Stats::Larder
         | Stats::Settings
@@ -271,6 +279,7 @@ impl Turn<'_> {
             | Command::Flush { .. }
             | Command::Version
             | Command::Quit
+            | Command::Config(_)
             | Command::Admin { .. } => self.permits_rule(command(asked)),
             // Nobody has limited this client.
             _ if self.rights.is_none() => Ok(()),

@@ -84,6 +84,10 @@ counters! {
     cmd_set: count,
     /// Keys touched, alone or with a get.
     cmd_touch: count,
+    /// Times that the nodes of the cluster, or another entry of `config`, were asked for.
+    cmd_config_get: count,
+    /// Times that such an entry was to be stored.
+    cmd_config_set: count,
     /// `flush_all` commands run.
     cmd_flush: count,
     /// Meta commands run.

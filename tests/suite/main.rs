@@ -11,6 +11,7 @@ mod client_program;
 mod clients;
 mod connections;
 mod differential;
+mod discovery;
 mod encrypted;
 mod hostile;
 mod in_process;

@@ -11,6 +11,14 @@ pub enum Verb {
     Add,
     /// Puts a value behind another.
     Append,
+    /// Forgets an entry that is no item, such as the nodes of the cluster.
+    ConfigDelete,
+    /// An entry that is no item.
+    ConfigGet,
+    /// An entry that is no item, with its key.
+    ConfigGetKey,
+    /// Stores an entry that is no item.
+    ConfigSet,
     /// Counts down.
     Decrement,
     /// Deletes.
@@ -66,10 +74,19 @@ impl Verb {
     /// Whether it is about one item.
     pub const fn is_keyed(self) -> bool {
         !self.is_login()
+            && !self.is_config()
             && !matches!(
                 self,
                 Self::Flush | Self::Noop | Self::Quit | Self::Stat | Self::Version
             )
+    }
+
+    /// Whether it is about an entry that is no item.
+    pub const fn is_config(self) -> bool {
+        matches!(
+            self,
+            Self::ConfigDelete | Self::ConfigGet | Self::ConfigGetKey | Self::ConfigSet
+        )
     }
 
     /// Whether it is a part of a login.
@@ -82,6 +99,10 @@ impl Verb {
             Self::Add | Self::Replace | Self::Set => (&[8], 1..=KEY_SIZE_MAX, true),
             Self::Append | Self::Prepend | Self::SaslAuth | Self::SaslStep => {
                 (&[0], 1..=KEY_SIZE_MAX, true)
+            }
+            Self::ConfigSet => (&[4], 1..=KEY_SIZE_MAX, true),
+            Self::ConfigDelete | Self::ConfigGet | Self::ConfigGetKey => {
+                (&[0], 1..=KEY_SIZE_MAX, false)
             }
             Self::Delete | Self::Get | Self::GetKey => (&[0], 1..=KEY_SIZE_MAX, false),
             Self::Decrement | Self::Increment => (&[20], 1..=KEY_SIZE_MAX, false),
@@ -204,4 +225,20 @@ opcodes! {
     GatK = 0x23, GetKeyTouch, false;
     /// Get with the key, and touch, silent on a miss.
     GatKQ = 0x24, GetKeyTouch, true;
+    /// Config get.
+    ConfigGet = 0x60, ConfigGet, false;
+    /// Config get, silent on a miss.
+    ConfigGetQ = 0x61, ConfigGet, true;
+    /// Config get with the key.
+    ConfigGetK = 0x62, ConfigGetKey, false;
+    /// Config get with the key, silent on a miss.
+    ConfigGetKQ = 0x63, ConfigGetKey, true;
+    /// Config set.
+    ConfigSet = 0x64, ConfigSet, false;
+    /// Config set, silent on success.
+    ConfigSetQ = 0x65, ConfigSet, true;
+    /// Config delete.
+    ConfigDelete = 0x66, ConfigDelete, false;
+    /// Config delete, silent on success.
+    ConfigDeleteQ = 0x67, ConfigDelete, true;
 }

@@ -50,6 +50,10 @@ fn every_opcode_has_its_number_and_its_quiet_twin_asks_the_same() {
         (0x0f, 0x1a),
         (0x1d, 0x1e),
         (0x23, 0x24),
+        (0x60, 0x61),
+        (0x62, 0x63),
+        (0x64, 0x65),
+        (0x66, 0x67),
     ];
     for (loud, quiet) in twins {
         let [loud, quiet] = [loud, quiet].map(|code| Opcode::from_code(code).expect("known"));
@@ -58,7 +62,7 @@ fn every_opcode_has_its_number_and_its_quiet_twin_asks_the_same() {
     }
     let quiet = Opcode::ALL.iter().filter(|opcode| opcode.is_quiet());
     assert_eq!(quiet.count(), twins.len());
-    for code in [0x1b, 0x1f, 0x25, 0x30, 0x3f, 0x40, 0x7f, 0xff] {
+    for code in [0x1b, 0x1f, 0x25, 0x30, 0x3f, 0x40, 0x68, 0x7f, 0xff] {
         assert_eq!(Opcode::from_code(code), None);
     }
 }
@@ -93,12 +97,15 @@ fn shapes_are_those_of_the_opcode() {
     let store: (&[u16], &[u8], &[u32]) = (&[1, 250], &[8], &[0, 1, 1 << 20]);
     let append: (&[u16], &[u8], &[u32]) = (&[1, 250], &[0], &[0, 1, 1 << 20]);
     let count: (&[u16], &[u8], &[u32]) = (&[1, 250], &[20], &[0]);
+    let config: (&[u16], &[u8], &[u32]) = (&[1, 250], &[4], &[0, 1, 1 << 20]);
     let touch: (&[u16], &[u8], &[u32]) = (&[1, 250], &[4], &[0]);
     let bare: (&[u16], &[u8], &[u32]) = (&[0], &[0], &[0]);
     let flush: (&[u16], &[u8], &[u32]) = (&[0], &[0, 4], &[0]);
     let stat: (&[u16], &[u8], &[u32]) = (&[0, 1, 250], &[0], &[0]);
     for opcode in Opcode::ALL {
         let (keys, extras, values) = match *opcode as u8 {
+            0x60..=0x63 | 0x66 | 0x67 => plain,
+            0x64 | 0x65 => config,
             0x00 | 0x09 | 0x0c | 0x0d | 0x04 | 0x14 => plain,
             0x01..=0x03 | 0x11..=0x13 => store,
             0x05 | 0x06 | 0x15 | 0x16 => count,

@@ -42,7 +42,7 @@ fn short_known_commands_are_badly_formatted_and_unknown_ones_are_errors() {
         "ab\r\n",
         "   \r\n",
         "GET a\r\n",
-        "config get cluster\r\n",
+        "configure\r\n",
         "getx a\r\n",
     ] {
         assert_eq!(
