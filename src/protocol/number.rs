@@ -12,14 +12,21 @@ pub fn unsigned(token: &[u8]) -> Option<u64> {
         return None;
     }
     let mut value = 0_u64;
-    for &byte in token {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    // Only the twentieth digit can be too much.
+    let (safe, last) = token.split_at(token.len().min(DIGIT_COUNT_MAX - 1));
+    for &byte in safe {
+        value = value * 10 + digit(byte)?;
+    }
+    for &byte in last {
+        value = value.checked_mul(10)?.checked_add(digit(byte)?)?;
     }
     Some(value)
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
 }
 
 /// An unsigned decimal number of 32 bits.

@@ -456,6 +456,7 @@ impl Header {
     }
 
     /// Whether there is room for an expiry in the header.
+    #[inline]
     pub(super) fn has_expiry(&self) -> bool {
         self.is(Flag::EXPIRY)
     }
@@ -506,6 +507,22 @@ impl Header {
         } else {
             self.shape >> 16
         }
+    }
+
+    /// Whether the shape tells the size of the value, and client flags are zero.
+    #[inline]
+    pub(super) fn is_short_without_client_flags(&self) -> bool {
+        !self.is_long() && !self.is(Flag::CLIENT_FLAGS)
+    }
+
+    /// Bytes of a value that is not long.
+    #[inline]
+    pub(super) fn short_value_size(&self) -> u32 {
+        debug_assert!(
+            !self.is_long(),
+            "a long value's size is in a field of its own"
+        );
+        self.shape >> 16
     }
 
     /// Writes a new size of a long value, which has grown by pieces.

@@ -74,14 +74,17 @@ impl Shard {
     ) -> Result<Handle, Short> {
         let mut joined = Vec::with_capacity(spec.value_size as usize);
         if put.mode == PutMode::Append {
-            self.read_value(old.handle, &mut joined);
+            self.read_value(old.handle, &old.header, &mut joined);
         }
         match added {
             Added::Bytes(bytes) => joined.extend_from_slice(bytes),
-            Added::Uploaded(head) => self.read_value(*head, &mut joined),
+            Added::Uploaded(head) => {
+                let header = Header::read(self.lease.at(*head));
+                self.read_value(*head, &header, &mut joined);
+            }
         }
         if put.mode == PutMode::Prepend {
-            self.read_value(old.handle, &mut joined);
+            self.read_value(old.handle, &old.header, &mut joined);
         }
         if self.fits_in_place(old, spec, cut, now) {
             self.overwrite(old, spec, put.key, &joined, now);
@@ -241,13 +244,18 @@ impl Shard {
     }
 
     /// Appends an item's whole value to `out`.
-    pub(super) fn read_value(&self, handle: Handle, out: &mut Vec<u8>) {
+    #[inline]
+    pub(super) fn read_value(&self, handle: Handle, header: &Header, out: &mut Vec<u8>) {
         let chunk = self.lease.at(handle);
-        let header = Header::read(chunk);
         out.extend_from_slice(header.inline_value(chunk));
-        if !header.is_long() {
-            return;
+        if header.is_long() {
+            self.read_pieces(handle, header, out);
         }
+    }
+
+    /// Appends what of a value lies in pieces.
+    fn read_pieces(&self, handle: Handle, header: &Header, out: &mut Vec<u8>) {
+        let chunk = self.lease.at(handle);
         let room = self
             .common
             .classes

@@ -238,7 +238,22 @@ impl Shard {
     /// Why an item is dead, if it is.
     #[inline]
     fn death(&self, header: &Header, chunk: &[u8], now: Now) -> Option<Miss> {
-        if Expiry::at(header.expiry_s(chunk)).is_past(now) {
+        self.death_by(header.expiry_s(chunk), header, now)
+    }
+
+    /// Second of uptime at which an item dies; zero is never. Most items need not be looked at.
+    #[inline]
+    fn expiry_at(&self, handle: Handle, header: &Header) -> u32 {
+        if header.has_expiry() {
+            header.expiry_s(self.lease.at(handle))
+        } else {
+            0
+        }
+    }
+
+    #[inline]
+    fn death_by(&self, expiry_s: u32, header: &Header, now: Now) -> Option<Miss> {
+        if Expiry::at(expiry_s).is_past(now) {
             return Some(Miss::Expired);
         }
         if self.flushed != 0 && self.serial_of(header.serial) <= self.flushed {
@@ -275,7 +290,8 @@ impl Shard {
         let Some(found) = self.find(key, hash) else {
             return Err(Miss::Absent);
         };
-        match self.death(&found.header, self.lease.at(found.handle), now) {
+        let expiry_s = self.expiry_at(found.handle, &found.header);
+        match self.death_by(expiry_s, &found.header, now) {
             None => Ok(found),
             Some(miss) => {
                 self.bury(hash, found);

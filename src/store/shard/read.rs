@@ -1,7 +1,7 @@
 //! What a request reads: fetches, and values on their way out.
 
 use super::super::api::{Fetch, ItemInfo, Miss, Pin};
-use super::super::arena::Handle;
+use super::super::arena::{Handle, Lease};
 use super::super::item::{self, Flag, Header, Kind, Mark, PIECE_HEADER_SIZE, Queue, Spec};
 use super::super::slab::Slabs;
 use super::{Found, Shard};
@@ -38,9 +38,35 @@ pub struct Hit<'s> {
     shard: &'s mut Shard,
     handle: Handle,
     header: Header,
+    sizes: Sizes,
     before: Before,
     created: bool,
     won: bool,
+}
+
+/// What of an item no fetch changes, read once.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    value_size: u32,
+    client_flags: u32,
+}
+
+impl Sizes {
+    /// Most items say all of it in their header.
+    #[inline]
+    fn of(lease: &Lease, handle: Handle, header: &Header) -> Self {
+        if header.is_short_without_client_flags() {
+            return Self {
+                value_size: header.short_value_size(),
+                client_flags: 0,
+            };
+        }
+        let chunk = lease.at(handle);
+        Self {
+            value_size: header.value_size(chunk),
+            client_flags: header.client_flags(chunk),
+        }
+    }
 }
 
 /// What the item was like before the fetch changed it.
@@ -70,7 +96,7 @@ impl Hit<'_> {
     /// Bytes of the value.
     #[inline]
     pub fn value_size(&self) -> u32 {
-        self.header.value_size(self.chunk())
+        self.sizes.value_size
     }
 
     /// The value, if it lies in one piece and may be copied at once (at most
@@ -83,8 +109,9 @@ impl Hit<'_> {
 
     /// Appends the whole value to `out`. For values of at most [`COPY_SIZE_MAX`] bytes; pin
     /// longer ones.
+    #[inline]
     pub fn copy_value(&self, out: &mut Vec<u8>) {
-        self.shard.read_value(self.handle, out);
+        self.shard.read_value(self.handle, &self.header, out);
     }
 
     /// Keeps the value as it is now, to be read in pieces after the lock is gone.
@@ -108,7 +135,7 @@ impl Hit<'_> {
     /// Client flags.
     #[inline]
     pub fn client_flags(&self) -> u32 {
-        self.header.client_flags(self.chunk())
+        self.sizes.client_flags
     }
 
     /// The cas; zero when cas is off.
@@ -166,11 +193,10 @@ impl Hit<'_> {
     /// Slab class on the wire's scale.
     #[inline]
     pub fn class(&self) -> u8 {
-        let chunk = self.chunk();
         self.shard.common.classes.class_of_item(
             self.header.key_size(),
-            self.header.value_size(chunk),
-            self.header.client_flags(chunk),
+            self.sizes.value_size,
+            self.sizes.client_flags,
         )
     }
 
@@ -208,9 +234,9 @@ impl Shard {
             mut header,
             ..
         } = found;
-        let chunk = self.lease.at(handle);
+        let sizes = Sizes::of(&self.lease, handle, &header);
         let before = Before {
-            expiry_s: header.expiry_s(chunk),
+            expiry_s: self.expiry_at(handle, &header),
             idle_s: header.idle_s(now.uptime_s),
             fetched: header.is(Flag::FETCHED),
             token_sent: header.has(Mark::TOKEN_SENT),
@@ -246,6 +272,7 @@ impl Shard {
             shard: self,
             handle,
             header,
+            sizes,
             before,
             created: false,
             won,
@@ -310,6 +337,10 @@ impl Shard {
             shard: self,
             handle,
             header,
+            sizes: Sizes {
+                value_size: 0,
+                client_flags: 0,
+            },
             created: true,
             won: true,
         })
