@@ -25,7 +25,7 @@ impl Subject {
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         let whole = tight(text);
-        let is_sound = whole.split(',').all(|part| {
+        let is_sound = parts(&whole).all(|part| {
             let (name, value) = part.split_once('=').unwrap_or_default();
             !name.is_empty() && !value.is_empty()
         });
@@ -33,7 +33,7 @@ impl Subject {
             return Err("expected cert NAME CN=COMMONNAME or cert NAME with a whole subject");
         }
         match whole.strip_prefix("CN=") {
-            Some(name) if !name.contains(',') => Ok(Self::CommonName(name.to_owned())),
+            Some(_) if parts(&whole).count() == 1 => Ok(Self::CommonName(plain(&whole[3..]))),
             Some(_) | None => Ok(Self::Whole(whole)),
         }
     }
@@ -41,18 +41,41 @@ impl Subject {
     fn fits(&self, subject: &str, common_name: Option<&str>) -> bool {
         match self {
             Self::CommonName(name) => common_name.is_some_and(|common| common == name),
-            Self::Whole(whole) => *whole == tight(subject),
+            Self::Whole(whole) => !subject.is_empty() && *whole == tight(subject),
         }
     }
 }
 
 /// Takes out the spaces around `,` and `=`.
 fn tight(subject: &str) -> String {
-    let parts = subject.split(',').map(|part| match part.split_once('=') {
+    let parts = parts(subject).map(|part| match part.split_once('=') {
         Some((name, value)) => format!("{}={}", name.trim(), value.trim()),
         None => part.trim().to_owned(),
     });
     parts.collect::<Vec<_>>().join(",")
+}
+
+/// The parts of a subject between its commas; one behind a backslash belongs to a value.
+fn parts(subject: &str) -> impl Iterator<Item = &str> {
+    let mut is_escaped = false;
+    subject.split(move |letter| {
+        let ends = letter == ',' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        ends
+    })
+}
+
+/// A value without its backslashes.
+fn plain(value: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        plain.extend(match letter {
+            '\\' => letters.next(),
+            letter => Some(letter),
+        });
+    }
+    plain
 }
 
 /// Listeners, as the file names them.
@@ -168,6 +191,12 @@ mod tests {
         assert!(whole.fits("C=DE, O=Ex ample, CN=app1", Some("app1")));
         assert!(!whole.fits("C=DE, O=Example, CN=app1", Some("app1")));
         assert!(!whole.fits("CN=app1", Some("app1")));
+        let comma = Subject::parse("O=Example\\, Inc., CN=app1").unwrap();
+        assert!(comma.fits("O=Example\\, Inc., CN=app1", Some("app1")));
+        assert!(!comma.fits("O=Example, Inc., CN=app1", Some("app1")));
+        let name = Subject::parse("CN=a\\, O=b").unwrap();
+        assert!(name.fits("CN=a\\, O=b", Some("a, O=b")));
+        assert!(!name.fits("CN=a, O=b", Some("a")));
         for text in ["", "app1", "CN=", "=app1", "CN=a,", "CN=a, O"] {
             assert!(Subject::parse(text).is_err(), "{text}");
         }

@@ -27,7 +27,8 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, HandshakeKind, RootCertStore,
     ServerConfig, ServerConnection, SignatureScheme, SupportedProtocolVersion,
 };
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::objects::{oid_registry, oid2abbrev};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 use super::stream::{Received, Sending, Sent, receive};
 use crate::config::Config;
@@ -455,6 +456,33 @@ pub(super) struct Trouble {
     pub(super) is_plain: bool,
 }
 
+/// A subject such as `O=Example, CN=app1`. What would end a value stands behind a backslash, so that
+/// no two subjects read the same. `None` when a value is no text.
+fn whole_subject(name: &X509Name<'_>) -> Option<String> {
+    let mut whole = String::new();
+    for relative in name.iter() {
+        let mut separator = ", ";
+        for attribute in relative.iter() {
+            if !whole.is_empty() {
+                whole += separator;
+            }
+            separator = "+";
+            match oid2abbrev(attribute.attr_type(), oid_registry()) {
+                Ok(short) => whole += short,
+                Err(_) => whole += &attribute.attr_type().to_id_string(),
+            }
+            whole.push('=');
+            for letter in attribute.as_str().ok()?.chars() {
+                if matches!(letter, ',' | '+' | '\\') {
+                    whole.push('\\');
+                }
+                whole.push(letter);
+            }
+        }
+    }
+    Some(whole)
+}
+
 /// What TLS adds to one connection.
 pub(super) struct Secured {
     connection: ServerConnection,
@@ -495,7 +523,7 @@ impl Secured {
         let subject = parsed.subject();
         let common_name = subject.iter_common_name().next();
         Some(Certificate {
-            subject: subject.to_string(),
+            subject: whole_subject(subject).unwrap_or_default(),
             common_name: common_name
                 .and_then(|name| name.as_str().ok())
                 .map(str::to_owned),

@@ -144,7 +144,8 @@ pub struct TlsFacts {
 /// A client's certificate, signed by an authority that the settings name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Certificate {
-    /// Its whole subject, such as `CN=app1, O=Example`.
+    /// Its whole subject, such as `O=Example, CN=app1`, a comma in a value behind a backslash.
+    /// Empty when it is no text.
     pub subject: String,
     /// The common name in it.
     pub common_name: Option<String>,

@@ -17,6 +17,7 @@ mod hostile;
 mod in_process;
 mod memory;
 mod process;
+mod rights;
 mod sasl;
 mod support;
 mod tls;
