@@ -15,6 +15,7 @@ mod discovery;
 mod encrypted;
 mod hostile;
 mod in_process;
+mod logins;
 mod memory;
 mod process;
 mod rights;

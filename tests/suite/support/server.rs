@@ -41,6 +41,12 @@ impl Server {
         Self::launch(&larderd(), flags, &[], false)
     }
 
+    /// As [`Self::start_bare`], with these variables.
+    #[track_caller]
+    pub(crate) fn start_bare_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(&larderd(), flags, environment, false)
+    }
+
     /// Starts memcached, if there is one, in the same way.
     #[track_caller]
     pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
