@@ -134,7 +134,7 @@ impl Door {
     }
 
     /// Reads the users again; when the file is wrong the old ones stay. A conversation notices at
-    /// its next turn: see [`Session::renew`].
+    /// its next turn: see `Session::renew`.
     ///
     /// # Errors
     ///

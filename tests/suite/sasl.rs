@@ -162,6 +162,7 @@ fn users_of_memcacheds_variable_log_in_and_are_read_again() {
     text.expect_close();
     let mut inside = server.connect();
     assert_eq!(plain(&mut inside, "anna", "quux"), 0);
+    assert!(is_served(&mut inside));
 
     let reload = |users_now: &str, line: &str| {
         std::fs::write(users.path(), users_now).expect("a file to be written");

@@ -21,7 +21,7 @@ pub enum Sizes {
     Fixed(u32),
     /// Any size from the first to the second, all equally often.
     Uniform(u32, u32),
-    /// As in the clusters of a public trace; see the source of [`twitter`].
+    /// As in the clusters of a public trace; see the source of `twitter`.
     Twitter,
 }
 

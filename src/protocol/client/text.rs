@@ -1,6 +1,6 @@
 //! Classic commands: requests out, replies in.
 //!
-//! Requests are appended to a buffer. Replies are taken from the front of one: [`line`] finds a
+//! Requests are appended to a buffer. Replies are taken from the front of one: [`line`](fn@line) finds a
 //! line and [`Reply::parse`] says what it is; a [`Reply::Value`] is followed by a data block,
 //! which [`block`] takes. Whether a key may be sent is the caller's to ask, by [`is_key`].
 
