@@ -2,6 +2,7 @@
 //! with less protection than was asked for.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -270,4 +271,56 @@ fn no_way_in_has_less_protection_than_was_asked_for() {
             }
         }
     }
+}
+
+#[test]
+fn secrets_that_everybody_on_the_host_can_read_are_told() {
+    let (authority, users) = (Authority::new(), users());
+    let key = authority.path("server", "key");
+    for (mode, count) in [(0o644, 1), (0o640, 0), (0o600, 0)] {
+        for file in [users.path(), &key] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(file, mode).expect("a file of ours");
+        }
+        let users = name(users.path());
+        let server = Server::start(&["-Y", &users, "-Z", "-o", &authority.words()]);
+        let log = server.log();
+        for file in [&users, &name(&key)] {
+            let told = |line: &&str| line.starts_with("warn") && line.contains(file.as_str());
+            assert_eq!(log.lines().filter(told).count(), count, "{file}: {log}");
+        }
+    }
+}
+
+#[test]
+fn secrets_that_cannot_be_read_stop_the_start_by_name() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (folder, missing) = (name(folder.path()), "/no/such/file".to_owned());
+    let words = |chain: &str, key: &str| format!("ssl_chain_cert={chain},ssl_key={key}");
+    let (chain, key) = (
+        name(&authority.path("server", "pem")),
+        name(&authority.path("server", "key")),
+    );
+    for (flags, file) in [
+        (vec!["-Y".to_owned(), missing.clone()], &missing),
+        (vec!["-Y".to_owned(), folder.clone()], &folder),
+        (tls(&words(&missing, &key)), &missing),
+        (tls(&words(&chain, &missing)), &missing),
+        (tls(&words(&chain, &folder)), &folder),
+    ] {
+        let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        flags.extend(["-l", "127.0.0.1", "-p", "-1"]);
+        if is_root() {
+            flags.extend(["-u", "root"]);
+        }
+        let ended = server::run(&flags, &[]);
+        assert!(ended.code.is_some_and(|code| code != 0), "{flags:?}");
+        let (said, file) = (&ended.stderr, file.as_str());
+        assert!(said.contains(file), "{flags:?}: {said}");
+    }
+}
+
+fn tls(words: &str) -> Vec<String> {
+    ["-Z", "-o", words].map(str::to_owned).to_vec()
 }

@@ -49,6 +49,25 @@ fn shutdown_ends_it_where_it_is_allowed() {
 }
 
 #[test]
+fn an_open_door_to_other_hosts_is_told_once() {
+    let users = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(users.path(), "foo:bar\n").expect("a file to be written");
+    let users = users.path().to_str().expect("a path of letters");
+    let warning = "whoever reaches this host may read and change everything";
+    for (flags, count) in [
+        (&["-p", "-1", "-l", "0.0.0.0"][..], 1),
+        (&["-p", "-1", "-l", "0.0.0.0,::"], 1),
+        (&["-p", "-1", "-l", "0.0.0.0", "-Y", users], 0),
+        (&["-p", "-1", "-l", "127.0.0.1"], 0),
+        (&["-p", "-1"], 0),
+    ] {
+        let server = Server::start_bare(flags);
+        server.connect().send("version\r\n");
+        assert_eq!(server.log().matches(warning).count(), count, "{flags:?}");
+    }
+}
+
+#[test]
 fn what_is_asked_about_itself_is_told_on_stdout() {
     for (flag, word) in [
         ("-h", "unix-socket"),
