@@ -284,6 +284,10 @@ fn secrets_that_everybody_on_the_host_can_read_are_told() {
         }
         let users = name(users.path());
         let server = Server::start(&["-Y", &users, "-Z", "-o", &authority.words()]);
+        // Once somebody is answered, if only by a refusal, all files have been read.
+        let mut client = server.connect();
+        client.send("no greeting of TLS\r\n");
+        client.rest();
         let log = server.log();
         for file in [&users, &name(&key)] {
             let told = |line: &&str| line.starts_with("warn") && line.contains(file.as_str());
