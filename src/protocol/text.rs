@@ -239,7 +239,7 @@ impl<'a> Iterator for Tokens<'a> {
 /// Where the first space is, or the number of bytes when there is none. Tokens are short: eight
 /// bytes at a time in plain registers beat a call of a search made for long texts.
 #[inline]
-fn space_at(bytes: &[u8]) -> usize {
+pub fn space_at(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const SPACES: u64 = ONES * b' ' as u64;
     let mut at = 0;

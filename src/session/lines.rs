@@ -119,7 +119,7 @@ const fn block_end(line_size: usize, size: u32) -> usize {
 /// The only key of a retrieval, if it has no more.
 fn single(keys: &[u8]) -> Option<&[u8]> {
     let keys = keys.strip_prefix(b" ").unwrap_or(keys);
-    memchr(b' ', keys).is_none().then_some(keys)
+    (text::space_at(keys) == keys.len()).then_some(keys)
 }
 
 /// Whether nothing at all is answered, errors included.
