@@ -13,10 +13,10 @@ VENV = .venv
 NODE_CLIENTS = tests/clients/node_modules/.ready
 RUST_CLIENT = target/clients/debug/memcache_tls
 
-.PHONY: help run test check bench soak clean deps
+.PHONY: help run test check check-instructions bench soak clean deps
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start larderd on 127.0.0.1:11211, in the foreground
 	@exec $(CARGO) run --release --locked --bin larderd -- -l 127.0.0.1 -p 11211 $(AS_ROOT) $(ARGS)
@@ -30,6 +30,10 @@ check: ## Format, lints, documentation, generated files, house rules
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) test --locked --lib generated
 	$(CARGO) test --locked --test tidy
+
+check-instructions: ## Instructions for each request, counted by valgrind, against those kept
+	@command -v valgrind > /dev/null || { $(APT) update && $(APT) install --no-install-recommends valgrind; }
+	$(CARGO) bench --locked --bench instructions
 
 bench: deps ## In-process benches, and memcached and larderd side by side
 	$(CARGO) bench --locked

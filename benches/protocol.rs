@@ -6,19 +6,19 @@
 use std::hint::black_box;
 use std::io;
 
+use larder::client::load::keys::{KeySpace, Sizes};
+use larder::client::load::random::Random;
 use larder::protocol::text::{self, Command, reply};
 
-#[path = "load/keys.rs"]
-#[expect(dead_code, reason = "the load generator uses the rest")]
-mod keys;
 mod timing;
 
-use keys::{KeySpace, Random};
 use timing::Timing;
 
 const KEYS: KeySpace = KeySpace {
     count: 1 << 20,
-    size: 20,
+    key_size: 20,
+    sizes: Sizes::Fixed(0),
+    seed: 0,
 };
 
 /// What stands before and after the key.
@@ -35,7 +35,6 @@ const ROWS: &[(&str, &str, &str)] = &[
 ];
 
 fn main() -> io::Result<()> {
-    KEYS.check()?;
     let timing = Timing::from_arguments()?;
     let count = if timing.quick { 1 << 8 } else { 1 << 14 };
     for (name, before, after) in ROWS {
@@ -56,11 +55,11 @@ fn main() -> io::Result<()> {
 /// Lines of one kind with keys at random, in one buffer, framed by their line ends.
 fn decode(timing: &Timing, count: usize, words: [&str; 3]) -> io::Result<()> {
     let [name, before, after] = words;
-    let mut random = Random(4);
+    let mut random = Random::new(4);
     let mut bytes = Vec::new();
     for _ in 0..count {
         bytes.extend_from_slice(before.as_bytes());
-        KEYS.write(random.below(KEYS.count), &mut bytes);
+        KEYS.write_key(random.below(KEYS.count), &mut bytes);
         bytes.extend_from_slice(after.as_bytes());
     }
     let size = bytes.len() / count;
@@ -91,11 +90,11 @@ fn run(line: &[u8]) {
 /// A get of 50 keys, walked to its end.
 fn multiget(timing: &Timing) -> io::Result<()> {
     const KEY_COUNT: usize = 50;
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     let mut line = b"get".to_vec();
     for _ in 0..KEY_COUNT {
         line.push(b' ');
-        KEYS.write(random.below(KEYS.count), &mut line);
+        KEYS.write_key(random.below(KEYS.count), &mut line);
     }
     line.extend_from_slice(b"\r\n");
     let name = "decode: get of 50 keys, for each key";

@@ -7,17 +7,15 @@
 use std::hint::black_box;
 use std::io;
 
+use larder::client::load::keys::{KeySpace, Sizes};
+use larder::client::load::random::Random;
 use larder::config::Config;
 use larder::limits::BATCH_COUNT_MAX;
 use larder::store::{Delete, Fetch, Fetched, Put, PutMode, PutStatus, Store};
 use larder::time::{Expiry, FIRST_UPTIME_S, Now};
 
-#[path = "load/keys.rs"]
-#[expect(dead_code, reason = "the load generator uses the rest")]
-mod keys;
 mod timing;
 
-use keys::{KeySpace, Random};
 use timing::Timing;
 
 const NOW: Now = Now {
@@ -45,9 +43,10 @@ fn main() -> io::Result<()> {
         let count = if timing.quick { 10_000 } else { count };
         let keys = KeySpace {
             count,
-            size: KEY_SIZE,
+            key_size: KEY_SIZE,
+            sizes: Sizes::Fixed(100),
+            seed: 0,
         };
-        keys.check()?;
         let bench = Bench {
             timing: &timing,
             keys,
@@ -72,12 +71,13 @@ impl Bench<'_> {
             return Ok(());
         }
         let store = self.filled(1 << 30)?;
-        let mut random = Random(1);
+        let mut random = Random::new(1);
         let mut key = Vec::new();
         let mut out = Vec::with_capacity(256);
-        let mut next = |key: &mut Vec<u8>, beyond: u32| {
+        let mut next = |key: &mut Vec<u8>, beyond: u64| {
             key.clear();
-            self.keys.write(random.below(self.keys.count) + beyond, key);
+            self.keys
+                .write_key(random.below(self.keys.count) + beyond, key);
         };
         self.row(HASH, || {
             for _ in 0..OPERATION_COUNT {
@@ -128,28 +128,28 @@ impl Bench<'_> {
             return Ok(());
         }
         let store = self.filled(1 << 30)?;
-        let mut random = Random(2);
+        let mut random = Random::new(2);
         let mut key = Vec::new();
         self.row(PUT_OVER, || {
             for _ in 0..OPERATION_COUNT {
                 key.clear();
-                self.keys.write(random.below(self.keys.count), &mut key);
+                self.keys.write_key(random.below(self.keys.count), &mut key);
                 assert_eq!(put(&store, &key), PutStatus::Stored);
             }
         })?;
         let count = OPERATION_COUNT.min(self.keys.count as usize);
-        let mut victims = 0..u32::MAX;
+        let mut victims = 0..u64::from(u32::MAX);
         let mut key = Vec::new();
         self.timing.row_with(
             &self.title(DELETE),
             count,
             || {
                 // Each round puts back the keys that it is about to delete.
-                let numbers: Vec<u32> = victims.by_ref().take(count).collect();
+                let numbers: Vec<u64> = victims.by_ref().take(count).collect();
                 let mut key = Vec::new();
                 for &number in &numbers {
                     key.clear();
-                    self.keys.write(self.scattered(number), &mut key);
+                    self.keys.write_key(self.scattered(number), &mut key);
                     put(&store, &key);
                 }
                 numbers
@@ -157,7 +157,7 @@ impl Bench<'_> {
             |numbers| {
                 for number in numbers {
                     key.clear();
-                    self.keys.write(self.scattered(number), &mut key);
+                    self.keys.write_key(self.scattered(number), &mut key);
                     let hash = store.hash(&key);
                     black_box(store.delete(&delete(&key, hash), NOW));
                 }
@@ -170,14 +170,14 @@ impl Bench<'_> {
             return Ok(());
         }
         // For many items, about half of what they need.
-        let store = self.filled(u64::from(self.keys.count) * 64 + (8 << 20))?;
+        let store = self.filled(self.keys.count * 64 + (8 << 20))?;
         let mut number = self.keys.count;
         let mut key = Vec::new();
         // Few items are more than fill it: each put that is timed must have to evict.
         while store.totals().evictions == 0 {
             for _ in 0..OPERATION_COUNT {
                 key.clear();
-                self.keys.write(number, &mut key);
+                self.keys.write_key(number, &mut key);
                 number += 1;
                 assert_eq!(put(&store, &key), PutStatus::Stored);
             }
@@ -189,7 +189,7 @@ impl Bench<'_> {
             |()| {
                 for _ in 0..OPERATION_COUNT {
                     key.clear();
-                    self.keys.write(number, &mut key);
+                    self.keys.write_key(number, &mut key);
                     number += 1;
                     assert_eq!(put(&store, &key), PutStatus::Stored);
                 }
@@ -219,7 +219,7 @@ impl Bench<'_> {
         let mut key = Vec::new();
         for number in 0..self.keys.count {
             key.clear();
-            self.keys.write(number, &mut key);
+            self.keys.write_key(number, &mut key);
             put(&store, &key);
             if number % (64 << 10) == 0 {
                 upkeep(&store);
@@ -230,11 +230,10 @@ impl Bench<'_> {
     }
 
     /// A key far from the one before it, each key once in `count` numbers.
-    fn scattered(&self, number: u32) -> u32 {
+    fn scattered(&self, number: u64) -> u64 {
         // A prime that divides none of the counts in use, so the step visits every key.
         const STEP: u64 = 7_368_787;
-        let scattered = u64::from(number) * STEP % u64::from(self.keys.count);
-        u32::try_from(scattered).unwrap_or(0)
+        number * STEP % self.keys.count
     }
 }
 
