@@ -137,7 +137,8 @@ impl Bench<'_> {
                 assert_eq!(put(&store, &key), PutStatus::Stored);
             }
         })?;
-        let count = OPERATION_COUNT.min(self.keys.count as usize);
+        let count = usize::try_from(self.keys.count)
+            .map_or(OPERATION_COUNT, |count| count.min(OPERATION_COUNT));
         let mut victims = 0..u64::from(u32::MAX);
         let mut key = Vec::new();
         self.timing.row_with(
