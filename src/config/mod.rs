@@ -4,6 +4,7 @@
 //! them, and never changed afterwards. Where they come from (flags, environment, a file) and how
 //! they are written down (help, manual, `stats settings`) is decided by one table of rows.
 
+mod check;
 pub mod flags;
 pub mod parse;
 pub mod render;

@@ -11,9 +11,8 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::flags::{self, Kind, REFUSED, Setting, Support, WORDS};
-use super::tls::{ListenTls, verify};
 use super::value::{Wrong, closest};
-use super::{BindingProtocol, Config, Listen, render};
+use super::{BindingProtocol, Config, check, render};
 
 /// What `--hash-password` can make of a password.
 const HASH_METHODS: [&str; 2] = ["argon2id", "scram-sha-256"];
@@ -571,178 +570,12 @@ impl Loader {
             // As in memcached: without users of its own the text protocol is not spoken.
             config.protocol = BindingProtocol::Binary;
         }
-        check(config).map_err(Error)?;
-        check_tls(config).map_err(Error)?;
-        let config = &self.loaded.config;
-        if config.tcp_port == 0 && config.udp_port == 0 && config.unix_socket.is_none() {
-            let warning = "-p 0: nothing is left to serve; name a TCP port, a UDP port (-U) or a \
-                           unix socket (-s)";
-            self.loaded.warnings.push(warning.to_owned());
-        }
-        if config.sasl && config.auth_file.is_some() && config.sasl_users.is_some() {
-            let warning = "MEMCACHED_SASL_PWDB: -Y names the users of both protocols, this file is \
-                           not read";
-            self.loaded.warnings.push(warning.to_owned());
-        }
-        self.loaded.warnings.extend(tls_warnings(config));
-        let config = &self.loaded.config;
-        if config.workers > 64 {
-            let warning = format!(
-                "-t {}: more threads than cores make larderd slower, not faster",
-                config.workers
-            );
-            self.loaded.warnings.push(warning);
-        }
+        check::refuse(config).map_err(Error)?;
+        self.loaded
+            .warnings
+            .extend(check::warnings(&self.loaded.config));
         Ok(self.loaded)
     }
-}
-
-/// What one setting alone cannot see.
-fn check(config: &Config) -> Result<(), String> {
-    check_login(config)?;
-    let item_size_max = super::value::show_bytes(u64::from(config.item_size_max));
-    if u64::from(config.item_size_max) > config.memory_limit / 2 {
-        return Err(format!(
-            "-I {item_size_max}: the largest item must not be above half of the memory limit, \
-             -m {}",
-            config.memory_limit >> 20
-        ));
-    }
-    let chunk_max = config.slab_chunk_max >> 10;
-    if !config.item_size_max.is_multiple_of(config.slab_chunk_max) {
-        return Err(format!(
-            "-I {item_size_max}: must be a multiple of -o slab_chunk_max={chunk_max} (kilobytes)"
-        ));
-    }
-    // 48 bytes are what memcached's own bookkeeping takes of its smallest chunk.
-    if config.chunk_size_min + 48 > config.slab_chunk_max {
-        return Err(format!(
-            "-n {}: the smallest chunk must fit the largest, -o slab_chunk_max={chunk_max} \
-             (kilobytes)",
-            config.chunk_size_min
-        ));
-    }
-    if let Some(size) = config.slab_sizes.last()
-        && *size > config.slab_chunk_max
-    {
-        return Err(format!(
-            "-o slab_sizes: {size} is above -o slab_chunk_max={chunk_max} (kilobytes)"
-        ));
-    }
-    if config.hot_lru_percent + config.warm_lru_percent > 80 {
-        return Err(format!(
-            "-o hot_lru_pct={},warm_lru_pct={}: together they must not be above 80",
-            config.hot_lru_percent, config.warm_lru_percent
-        ));
-    }
-    if config.temporary_ttl_s.is_some() && !config.lru_maintainer {
-        return Err("-o temporary_ttl: needs lru_maintainer, which is off".to_owned());
-    }
-    Ok(())
-}
-
-/// What contradicts itself about TLS.
-fn check_tls(config: &Config) -> Result<(), String> {
-    let tls = &config.tls;
-    if !tls.enabled {
-        let secured =
-            |listen: &&Listen| matches!(listen.tls, Some(ListenTls::Basic | ListenTls::Mutual));
-        return match config.listen.iter().find(secured) {
-            Some(listen) => Err(format!("-l {listen}: asks for TLS, which needs -Z")),
-            None => Ok(()),
-        };
-    }
-    if tls.chain_cert.is_none() {
-        return Err("-Z: TLS needs a certificate, -o ssl_chain_cert=FILE".to_owned());
-    }
-    if config.tcp_port == 0 {
-        return Err("-Z: TLS needs a TCP port, and there is none; name one with -p".to_owned());
-    }
-    if tls.verify_mode != verify::NONE && tls.ca_cert.is_none() {
-        return Err(format!(
-            "-o ssl_verify_mode={}: client certificates cannot be judged without the authorities \
-             that sign them, -o ssl_ca_cert=FILE",
-            tls.verify_mode
-        ));
-    }
-    Ok(())
-}
-
-/// No listener may serve without the login that was asked for.
-fn check_login(config: &Config) -> Result<(), String> {
-    let flag = match (&config.auth_file, config.sasl) {
-        (None, false) => return Ok(()),
-        (Some(_), _) => "-Y",
-        (None, true) => "-S",
-    };
-    if config.udp_port != 0 {
-        return Err(format!(
-            "{flag}: a datagram cannot log in; turn UDP off (-U 0) or leave {flag} out"
-        ));
-    }
-    let binary = BindingProtocol::Binary;
-    if config.auth_file.is_none() {
-        if config.sasl_users.is_none() {
-            return Err(
-                "-S: there are no users who could log in; name a file of NAME:PASSWORD lines by \
-                 -Y FILE, or by the variable MEMCACHED_SASL_PWDB for the binary protocol only. \
-                 Databases of Cyrus SASL (SASL_CONF_PATH) are not read"
-                    .to_owned(),
-            );
-        }
-        let speaks_text = |l: &Listen| l.protocol.is_some_and(|protocol| protocol != binary);
-        if config.protocol != binary || config.listen.iter().any(speaks_text) {
-            return Err(
-                "-S: a listener that speaks text has no login without -Y FILE; name the users by \
-                 -Y, or leave the text protocol out (-B binary, no other proto[...] in -l)"
-                    .to_owned(),
-            );
-        }
-        return Ok(());
-    }
-    if config.sasl {
-        return Ok(());
-    }
-    if config.protocol == binary || config.listen.iter().any(|l| l.protocol == Some(binary)) {
-        return Err(
-            "-Y: a listener for the binary protocol only has no login by -Y alone; add -S, give it \
-             text (-B auto, or proto[auto]: in -l) or leave -Y out"
-                .to_owned(),
-        );
-    }
-    Ok(())
-}
-
-/// What the operator should hear about TLS, though it stops nothing.
-fn tls_warnings(config: &Config) -> Vec<String> {
-    let tls = &config.tls;
-    let mut warnings = Vec::new();
-    if tls.min_version_raised {
-        let warning = "-o ssl_min_version: larderd speaks nothing below TLS 1.2, clients that do \
-                       are refused";
-        warnings.push(warning.to_owned());
-    }
-    if !tls.enabled {
-        if tls.chain_cert.is_some() || tls.key.is_some() || tls.verify_mode != verify::NONE {
-            let warning = "-o ssl_*: nothing is encrypted; TLS is turned on by -Z";
-            warnings.push(warning.to_owned());
-        }
-        return warnings;
-    }
-    if config.udp_port != 0 {
-        warnings.push("-U: datagrams are not encrypted; TLS is for TCP only".to_owned());
-    }
-    let mutual = config
-        .listen
-        .iter()
-        .find(|listen| listen.tls == Some(ListenTls::Mutual));
-    if let (Some(listen), None) = (mutual, &tls.ca_cert) {
-        warnings.push(format!(
-            "-l {listen}: refuses every client, since no certificate is good without \
-             -o ssl_ca_cert=FILE"
-        ));
-    }
-    warnings
 }
 
 /// The places and values of an option that takes values.

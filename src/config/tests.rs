@@ -341,6 +341,48 @@ fn logins_over_binary_leave_no_listener_without_one() {
 }
 
 #[test]
+fn who_serves_strangers_without_a_login_is_told_once() {
+    let pwdb = [("MEMCACHED_SASL_PWDB", "/x")];
+    let told = |arguments: &str| {
+        let warnings = load_with(arguments, &pwdb).unwrap().warnings;
+        let mut open = warnings.iter().filter(|w| w.contains("whoever reaches"));
+        (open.next().cloned().unwrap_or_default(), open.count())
+    };
+    for (arguments, addresses) in [
+        ("-l *", "-l *:"),
+        ("-l 0.0.0.0 -U 11211", "-l 0.0.0.0:"),
+        (
+            "-l 127.0.0.1,192.0.2.1:5,cache.example",
+            "-l 192.0.2.1,cache.example:",
+        ),
+        ("-l [::]:11211", "-l :::"),
+        ("-Z -o ssl_chain_cert=/x -l *", "-l *:"),
+        (
+            "-Z -o ssl_chain_cert=/x,ssl_ca_cert=/x,ssl_verify_mode=2 -l * -U 5",
+            "-l *:",
+        ),
+    ] {
+        let (text, others) = told(arguments);
+        assert!(
+            text.starts_with(addresses) && others == 0,
+            "{arguments}: {text}"
+        );
+    }
+    for arguments in [
+        "",
+        "-l localhost,127.0.0.2,::1",
+        "-s /x",
+        "-l * -Y /y",
+        "-l * -S",
+        "-Z -o ssl_chain_cert=/x,ssl_ca_cert=/x,ssl_verify_mode=2 -l *",
+        "-Z -o ssl_chain_cert=/x,ssl_ca_cert=/x -l mtls:*",
+        "-l * -p 0 -s /x",
+    ] {
+        assert_eq!(told(arguments).0, "", "{arguments}");
+    }
+}
+
+#[test]
 fn the_file_is_debians_form_and_takes_long_names() {
     let text = "\
 # memcached default config file

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64ct::{Base64, Encoding};
 use rustix::process::Signal;
@@ -290,4 +291,47 @@ fn strangers_cost_nothing_whatever_they_announce() {
     assert!(is_served(&mut client));
     let after = resident_size(server.pid());
     assert!(after < before + (4 << 20), "{before} to {after}");
+}
+
+#[test]
+fn users_may_be_read_again_while_clients_log_in() {
+    let users = file("foo:bar\n");
+    let server = Server::start(&["-S", "-Y", name(users.path()), "-v"]);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = server.connect();
+                    for _ in 0..100 {
+                        assert_eq!(plain(&mut client, "foo", "bar"), 0);
+                        assert!(is_served(&mut client));
+                    }
+                })
+            })
+            .collect();
+        let reload = scope.spawn(|| {
+            let mut count = 0_u32;
+            while !done.load(Ordering::Relaxed) || count < 20 {
+                // Put in place whole, as an editor does: a half of it would be another file.
+                let next = users.path().with_extension("next");
+                let more = "x:y\n".repeat(count as usize % 2);
+                std::fs::write(&next, format!("{more}foo:bar\n")).expect("a file");
+                std::fs::rename(&next, users.path()).expect("a file in its place");
+                server.signal(Signal::HUP);
+                count += 1;
+                std::thread::yield_now();
+            }
+        });
+        let ended: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        reload.join().expect("reloads");
+        assert!(ended.iter().all(Result::is_ok));
+    });
+    assert!(wait_until(|| server.log().contains("users reloaded")));
+    assert!(
+        !server.log().contains("users not reloaded"),
+        "{}",
+        server.log()
+    );
 }
