@@ -236,6 +236,40 @@ impl Connection {
         }
     }
 
+    /// Fetches an entry of `config`, such as `cluster`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when the daemon knows no such thing, and [`Error::Broken`].
+    pub fn config(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.command(&[b"config", b"get", key])?;
+        let mut found = None;
+        loop {
+            let line = self.line()?;
+            match Reply::parse(&line) {
+                Reply::Value { size, .. } => found = Some(self.block(size)?),
+                Reply::End => return Ok(found),
+                _ => return Err(other(&line)),
+            }
+        }
+    }
+
+    /// Stores an entry of `config`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] and [`Error::Broken`].
+    pub fn set_config(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), Error> {
+        let mut request = Vec::new();
+        wire::set_config(&mut request, key, bytes);
+        self.send(&request)?;
+        let line = self.line()?;
+        match Reply::parse(&line) {
+            Reply::Done => Ok(()),
+            _ => Err(other(&line)),
+        }
+    }
+
     /// The version that the daemon claims.
     ///
     /// # Errors

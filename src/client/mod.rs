@@ -8,7 +8,9 @@
 //! shares nothing with the daemon but the words of the protocol.
 
 mod bench;
+mod cluster;
 pub mod connection;
+mod dev;
 mod error;
 mod items;
 pub mod load;
@@ -59,6 +61,10 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: bench::command,
         run: bench::run,
+    },
+    Verb {
+        command: cluster::command,
+        run: cluster::run,
     },
 ];
 

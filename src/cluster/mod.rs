@@ -11,6 +11,7 @@ pub mod directory;
 pub mod document;
 pub mod membership;
 pub mod message;
+pub mod placement;
 pub mod roster;
 pub mod swim;
 

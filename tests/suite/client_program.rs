@@ -1,9 +1,11 @@
 //! `larder`, the client program, against larderd and memcached.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output, Stdio};
 
 use clap::Command as CommandLine;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::Server;
 
@@ -60,6 +62,10 @@ fn every_example_of_the_help_works() {
     let examples = examples(&larder::client::command());
     assert!(examples.len() >= larder::client::COMMANDS.len());
     for example in examples {
+        if example.starts_with("larder cluster dev") {
+            // It runs until it is ended; see `a_whole_cluster_runs_until_it_is_ended`.
+            continue;
+        }
         let words: Vec<&str> = example.split_whitespace().skip(1).collect();
         says(&address, &words);
     }
@@ -146,7 +152,7 @@ fn exit_codes_tell_what_went_wrong() {
 
 #[test]
 fn a_daemon_that_does_not_answer_is_not_waited_for_without_end() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let words = ["version", "--timeout", "0.05"];
     fails(&address, &words, 4, "did not answer in time");
@@ -305,4 +311,116 @@ fn a_bench_stops_at_a_value_that_is_not_its_own() {
         2,
         "connection",
     );
+}
+
+#[test]
+fn the_nodes_of_a_cluster_are_shown_as_clients_are_told_of_them() {
+    let server = Server::start(&["--advertise", "cache-1.lan|10.0.0.1|7"]);
+    let address = server.address().to_string();
+    let text = says(&address, &["cluster", "nodes"]);
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines[0], ["version", "1,", "source", "none"]);
+    assert_eq!(lines[2][..4], ["cache-1.lan", "10.0.0.1", "7", "self"]);
+    let shown: serde_json::Value =
+        serde_json::from_str(&says(&address, &["cluster", "nodes", "--json"])).expect("JSON");
+    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["nodes"][0]["name"], "cache-1.lan");
+    assert_eq!(shown["nodes"][0]["port"], 7);
+    if let Some(memcached) = Server::memcached(&[]) {
+        let address = memcached.address().to_string();
+        fails(&address, &["cluster", "nodes"], 1, "refused: ERROR");
+    }
+}
+
+#[test]
+fn the_owner_of_a_key_is_told_for_each_client() {
+    let nodes = "10.0.0.1|10.0.0.1|11211,10.0.0.2|10.0.0.2|11211,10.0.0.3|10.0.0.3|11211";
+    // Nobody is asked when the nodes are given.
+    let nowhere = "127.0.0.1:1";
+    let owner = |client: &str, key: &str| {
+        says(
+            nowhere,
+            &[
+                "cluster", "owner", key, "--client", client, "--nodes", nodes,
+            ],
+        )
+    };
+    assert_eq!(owner("ketama-weighted", "foo"), "10.0.0.2:11211\n");
+    assert_eq!(owner("aws-java-default", "foo"), "10.0.0.1:11211\n");
+    assert_eq!(owner("php-memcached", "user:2"), "10.0.0.3:11211\n");
+    let all = says(
+        nowhere,
+        &["cluster", "owner", "foo", "bar", "--nodes", nodes, "--json"],
+    );
+    let all: serde_json::Value = serde_json::from_str(&all).expect("JSON");
+    assert!(all.as_array().is_some_and(|all| all.len() >= 20), "{all}");
+    fails(
+        nowhere,
+        &["cluster", "owner", "foo", "--client", "x"],
+        2,
+        "known are",
+    );
+    fails(nowhere, &["cluster", "owner", "foo"], 3, "cannot connect");
+}
+
+/// A port that is free on the first three loopback addresses.
+fn free_port() -> u16 {
+    let bind = |number, port| TcpListener::bind((Ipv4Addr::new(127, 0, 0, number), port));
+    for _ in 0..100 {
+        let first = bind(1, 0).expect("a free port");
+        let port = first.local_addr().expect("an address").port();
+        if bind(2, port).is_ok() && bind(3, port).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free on three addresses");
+}
+
+#[test]
+fn a_whole_cluster_runs_until_it_is_ended() {
+    let port = free_port();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args([
+            "cluster",
+            "dev",
+            "--nodes",
+            "3",
+            "--port",
+            &port.to_string(),
+        ])
+        .arg("--larderd")
+        .arg(crate::support::server::larderd())
+        .args(["--timeout", "60", "--", "-m", "8", "-t", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the client program to start");
+    let mut said = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let mut line = String::new();
+        said.read_line(&mut line).expect("a line");
+        nodes.push(line.trim().to_owned());
+    }
+    for (number, node) in (1..).zip(&nodes) {
+        assert_eq!(*node, format!("127.0.0.{number}:{port}"));
+        let text = says(node, &["cluster", "nodes"]);
+        assert!(text.starts_with("version 2"), "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(text.matches(" self").count(), 1, "{text}");
+    }
+    // A node is itself wherever it is asked, and a key has one owner.
+    let owners: Vec<String> = nodes
+        .iter()
+        .map(|node| says(node, &["cluster", "owner", "k", "--client", "dalli"]))
+        .collect();
+    assert!(owners.iter().all(|owner| *owner == owners[0]), "{owners:?}");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a process"), Signal::TERM).expect("a signal to be sent");
+    assert!(child.wait().expect("a child").success());
+    for node in &nodes {
+        fails(node, &["version"], 3, "cannot connect");
+    }
 }

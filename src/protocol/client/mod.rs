@@ -9,7 +9,9 @@ pub mod binary;
 pub mod meta;
 pub mod text;
 
-pub use text::{Malformed, REPLY_LINE_SIZE_MAX, Reply, block, command, is_key, line, set};
+pub use text::{
+    Malformed, REPLY_LINE_SIZE_MAX, Reply, block, command, is_key, line, set, set_config,
+};
 
 /// Which words requests are made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

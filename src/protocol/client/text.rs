@@ -46,6 +46,17 @@ pub fn set(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, value: &[u8]
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends a `config set`, with flags of zero: clients read no list that has others.
+pub fn set_config(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(b"config set ");
+    out.extend_from_slice(key);
+    out.extend_from_slice(b" 0 ");
+    push(out, value.len() as u64);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends a `set` up to its value.
 pub(super) fn set_begin(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, size: usize) {
     out.extend_from_slice(b"set ");
@@ -119,7 +130,7 @@ pub fn block(bytes: &[u8], size: usize) -> Result<Option<(&[u8], usize)>, Malfor
 /// What a line of a reply says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply<'a> {
-    /// A value follows as a block of `size` bytes.
+    /// A value follows as a block of `size` bytes: that of an item, or of an entry of `config`.
     Value {
         /// Whose value.
         key: &'a [u8],
@@ -169,7 +180,8 @@ impl<'a> Reply<'a> {
             b"ERROR" => return Self::Refused(line),
             _ => {}
         }
-        if let Some(rest) = line.strip_prefix(b"VALUE ") {
+        let entry = line.strip_prefix(b"VALUE ");
+        if let Some(rest) = entry.or_else(|| line.strip_prefix(b"CONFIG ")) {
             Self::value(rest).unwrap_or(Self::Other(line))
         } else if let Some(rest) = line.strip_prefix(b"STAT ") {
             let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());

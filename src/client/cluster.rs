@@ -1,0 +1,222 @@
+//! `larder cluster`: the nodes that a daemon tells clients of, and which of them owns a key.
+
+use std::fmt::Write;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::{Error, Session, dev};
+use crate::cluster::placement::{Client, Placement};
+use crate::cluster::{Document, Node};
+use crate::protocol::client::is_key;
+
+/// The arguments of `cluster`, with its commands.
+pub(super) fn command() -> Command {
+    Command::new("cluster")
+        .about("Show the nodes that clients find, and which of them owns a key")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("nodes")
+                .about("Print the nodes in the list that the daemon serves")
+                .after_help("Examples:\n  larder cluster nodes\n  larder cluster nodes --json"),
+        )
+        .subcommand(owner_command())
+        .subcommand(dev::command())
+        .after_help("Example:\n  larder cluster nodes")
+}
+
+fn owner_command() -> Command {
+    let mut clients = String::from("Clients, with other names for the same rules:\n");
+    for client in Client::ALL {
+        let names: Vec<&str> = [client.name()]
+            .into_iter()
+            .chain(client.aliases().iter().copied())
+            .collect();
+        let _ = writeln!(clients, "  {}: {}", names.join(", "), client.about());
+    }
+    Command::new("owner")
+        .about("Print the node on which a client puts each key")
+        .arg(
+            Arg::new("key")
+                .value_name("KEY")
+                .help("1 to 250 bytes without blanks")
+                .required(true)
+                .num_args(1..),
+        )
+        .arg(
+            Arg::new("client")
+                .long("client")
+                .value_name("NAME")
+                .help("The client whose rules to follow; all when none is named")
+                .action(ArgAction::Append)
+                .value_parser(|name: &str| {
+                    Client::by_name(name).ok_or_else(|| format!("known are {}", known()))
+                }),
+        )
+        .arg(
+            Arg::new("nodes")
+                .long("nodes")
+                .value_name("NAME|IP|PORT,...")
+                .help("A list to reckon with instead of the daemon's; nobody is asked")
+                .value_delimiter(',')
+                .value_parser(|node: &str| node.parse::<Node>()),
+        )
+        .after_help(format!(
+            "{clients}\nExamples:\n  larder cluster owner user:42\n  \
+             larder cluster owner user:42 user:43 --client dalli\n  \
+             larder cluster owner user:42 --client pymemcache --nodes a|10.0.0.1|11211,b|10.0.0.2|11211"
+        ))
+}
+
+fn known() -> String {
+    let names: Vec<&str> = Client::ALL.iter().map(|client| client.name()).collect();
+    names.join(", ")
+}
+
+/// Carries out a command about the cluster.
+pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
+    match arguments.subcommand() {
+        Some(("nodes", _)) => nodes(session),
+        Some(("owner", arguments)) => owner(session, arguments),
+        Some(("dev", arguments)) => dev::run(session, arguments),
+        _ => Err(Error::Usage("a command is missing".to_owned())),
+    }
+}
+
+/// The list that the daemon serves.
+fn document(session: &Session) -> Result<Document, Error> {
+    let bytes = session.connect()?.config(b"cluster")?;
+    let bytes = bytes.ok_or(Error::NotFound)?;
+    Document::parse(&bytes)
+        .map_err(|error| Error::Refused(format!("a list that clients cannot read: {error}")))
+}
+
+fn nodes(session: &Session) -> Result<(), Error> {
+    let document = document(session)?;
+    // ElastiCache has no such report, and this command is not for larderd alone.
+    let report = session.connect()?.stats(&[b"cluster"]).unwrap_or_default();
+    let told = |name: &str| {
+        let mut lines = report.iter();
+        let found = lines
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str());
+        found.unwrap_or_default().to_owned()
+    };
+    // What is told of a node stands under its place in the list.
+    let rows: Vec<[String; 5]> = document
+        .nodes()
+        .iter()
+        .enumerate()
+        .map(|(index, node)| {
+            [
+                node.name().to_owned(),
+                node.ip().map(|ip| ip.to_string()).unwrap_or_default(),
+                node.port().to_string(),
+                told(&format!("node:{index}:state")),
+                told(&format!("node:{index}:since")),
+            ]
+        })
+        .collect();
+    if session.json {
+        let nodes: Vec<Value> = rows
+            .iter()
+            .zip(document.nodes())
+            .map(|([name, ip, _, state, since], node)| {
+                json!({
+                    "name": name,
+                    "ip": ip,
+                    "port": node.port(),
+                    "state": state,
+                    "since": since.parse::<i64>().ok(),
+                })
+            })
+            .collect();
+        return session.print_json(&json!({
+            "version": document.version(),
+            "source": told("source"),
+            "nodes": nodes,
+        }));
+    }
+    let mut text = format!("version {}", document.version());
+    if !told("source").is_empty() {
+        let _ = write!(text, ", source {}", told("source"));
+    }
+    text.push('\n');
+    let heading = ["NAME", "IP", "PORT", "STATE", "SINCE"].map(str::to_owned);
+    text.push_str(&table([&heading].into_iter().chain(&rows)));
+    session.print(text)
+}
+
+/// Rows with their columns aligned.
+fn table<'a, const COUNT: usize>(
+    rows: impl Iterator<Item = &'a [String; COUNT]> + Clone,
+) -> String {
+    let mut widths = [0; COUNT];
+    for row in rows.clone() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn owner(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
+    let keys: Vec<&String> = arguments.get_many("key").unwrap_or_default().collect();
+    if let Some(wrong) = keys.iter().find(|key| !is_key(key.as_bytes())) {
+        return Err(Error::Usage(format!("{wrong:?} is no key")));
+    }
+    let nodes = match arguments.get_many::<Node>("nodes") {
+        // The list that clients would be told is sorted.
+        Some(nodes) => Document::new(1, nodes.cloned().collect())
+            .map_err(|error| Error::Usage(format!("--nodes: {error}")))?,
+        None => document(session)?,
+    };
+    let nodes = nodes.nodes();
+    let named: Vec<Client> = arguments
+        .get_many("client")
+        .unwrap_or_default()
+        .copied()
+        .collect();
+    let clients = if named.is_empty() {
+        Client::ALL
+    } else {
+        &named
+    };
+    let mut rows = Vec::new();
+    for client in clients {
+        let placement = Placement::new(*client, nodes);
+        for key in &keys {
+            let owner = placement.owner(key.as_bytes());
+            let owner = owner.and_then(|index| nodes.get(index));
+            // There is no list without nodes.
+            let owner = owner.ok_or(Error::NotFound)?;
+            rows.push([
+                (*key).clone(),
+                client.name().to_owned(),
+                format!("{}:{}", owner.name(), owner.port()),
+            ]);
+        }
+    }
+    if session.json {
+        let owners: Vec<Value> = rows
+            .iter()
+            .map(|[key, client, node]| json!({ "key": key, "client": client, "node": node }))
+            .collect();
+        return session.print_json(&json!(owners));
+    }
+    // One answer to one question is for scripts too.
+    if let [[_, _, node]] = &rows[..] {
+        return session.print(format!("{node}\n"));
+    }
+    let heading = ["KEY", "CLIENT", "NODE"].map(str::to_owned);
+    session.print(table([&heading].into_iter().chain(&rows)))
+}
