@@ -132,7 +132,6 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &[
             "crate::store",
             "crate::auth",
-            "crate::cluster",
             "crate::stats",
             "crate::session",
             "crate::server",
