@@ -20,6 +20,7 @@ mod memory;
 mod process;
 mod rights;
 mod sasl;
+mod siege;
 mod support;
 mod tls;
 mod transcripts;

@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use crate::support::Authority;
-use crate::support::process::{patience, wait_until};
+use crate::support::process::{patience, resident_size, settled_size, wait_until};
 use crate::support::server::{Server, run};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
@@ -233,7 +233,8 @@ fn a_session_is_resumed_where_the_cache_is_on_and_nowhere_else() {
 fn handshakes_that_do_not_go_on_delay_nobody_and_leak_nothing() {
     let authority = Authority::new();
     let server = Server::start(&["-t", "1", "-Z", "-o", &authority.words()]);
-    let slow: Vec<TcpStream> = (0..100)
+    let size = settled_size(server.pid());
+    let slow: Vec<TcpStream> = (0..300)
         .map(|index| {
             let mut stream = tcp(server.address());
             // Some say nothing, some half a greeting.
@@ -246,6 +247,11 @@ fn handshakes_that_do_not_go_on_delay_nobody_and_leak_nothing() {
     let config = authority.client(None);
     let mut stream = connect(&config, server.address());
     ask(&mut stream, b"mn\r\n", b"MN\r\n");
+    assert!(wait_until(|| {
+        stat(&mut stream, "", "curr_connections").as_deref() == Some("301")
+    }));
+    let growth = resident_size(server.pid()).saturating_sub(size);
+    assert!(growth < 300 * (32 << 10), "grew by {growth} bytes");
     drop(slow);
     assert!(wait_until(|| {
         stat(&mut stream, "", "curr_connections").as_deref() == Some("1")
@@ -294,6 +300,51 @@ fn who_speaks_the_wrong_way_is_hung_up_on_with_a_hint() {
     assert!(wait_until(|| server
         .log()
         .contains("began TLS on a plain port")));
+}
+
+#[test]
+fn a_tls_client_that_finds_no_room_is_closed_without_text() {
+    let authority = Authority::new();
+    let flags = ["-c", "2", "-o", "maxconns_fast", "-Z", "-o"];
+    let server = Server::start(&[&flags[..], &[&authority.words()]].concat());
+    let config = authority.client(None);
+    let mut one = connect(&config, server.address());
+    let mut two = connect(&config, server.address());
+    ask(&mut one, b"mn\r\n", b"MN\r\n");
+    ask(&mut two, b"mn\r\n", b"MN\r\n");
+    let mut third = tcp(server.address());
+    let mut said = Vec::new();
+    third.read_to_end(&mut said).unwrap();
+    assert_eq!(said, b"");
+    let rejected = stat(&mut one, "", "rejected_connections");
+    assert_eq!(rejected.as_deref(), Some("1"));
+    drop(two);
+    assert!(wait_until(|| is_served(&config, server.address())));
+}
+
+#[test]
+fn certificates_are_replaced_again_and_again_while_others_connect() {
+    let authority = Authority::new();
+    let server = Server::start(&["-Z", "-o", &authority.words()]);
+    let config = authority.client(None);
+    let mut old = connect(&config, server.address());
+    let key = fs::read(authority.path("server", "key")).unwrap();
+    std::thread::scope(|scope| {
+        let clients = scope.spawn(|| (0..60).all(|_| is_served(&config, server.address())));
+        let mut round = 0;
+        while !clients.is_finished() {
+            // Every third time there is no key for a while; the old pair stays.
+            if round % 3 == 0 {
+                fs::write(authority.path("server", "key"), "no key").unwrap();
+            } else {
+                fs::write(authority.path("server", "key"), &key).unwrap();
+            }
+            server.signal(Signal::HUP);
+            ask(&mut old, b"mn\r\n", b"MN\r\n");
+            round += 1;
+        }
+        assert!(clients.join().unwrap());
+    });
 }
 
 #[test]

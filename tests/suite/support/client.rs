@@ -80,6 +80,15 @@ impl Client {
         }
     }
 
+    /// The same connection for another thread, which only sends.
+    pub(crate) fn second(&self) -> Self {
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream.try_clone().map(Stream::Tcp),
+            Stream::Unix(stream) => stream.try_clone().map(Stream::Unix),
+        };
+        Self::over(stream.expect("a descriptor"))
+    }
+
     /// Sends these bytes as they are.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("a peer");
