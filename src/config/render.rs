@@ -365,5 +365,6 @@ Read the file again and take over what can be.
 .SH EXIT STATUS
 0 after a clean stop, 64 for a wrong option, 1 for anything else that kept it from serving.
 .SH SEE ALSO
+.BR larder-users (5),
 .BR memcached (1)
 ";

@@ -130,7 +130,8 @@ pub(super) const ROWS: &[Setting] = &[
         group: Group::Commands,
         help: "Users who may come in, one NAME:PASSWORD a line; a password may be a hash \
                (--hash-password). They log in over the text protocol, and with -S over the binary \
-               one. Everybody else is refused. Read again at SIGHUP.",
+               one. Everybody else is refused, and lines of the same file say what each may do; \
+               larder-users(5) has them all. Read again at SIGHUP.",
         apply: |config, value| {
             config.auth_file = Some(PathBuf::from(text(value)?));
             Ok(())
