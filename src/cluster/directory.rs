@@ -41,56 +41,10 @@ impl Entry {
     }
 }
 
-/// A cluster document that somebody has stored by `config set`: served byte for byte, and
-/// understood.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stored {
-    entry: Entry,
-    document: Document,
-}
-
-impl Stored {
-    /// Takes bytes that can be understood as a document.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them.
-    pub fn new(flags: u32, bytes: &[u8]) -> Result<Self, DocumentError> {
-        Ok(Self {
-            document: Document::parse(bytes)?,
-            entry: Entry {
-                flags,
-                bytes: bytes.into(),
-            },
-        })
-    }
-
-    /// What is served.
-    pub fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    /// What it means.
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-}
-
-/// What a client wants changed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Edit {
-    /// `config set cluster`: this is served here from now on. Its version is above all that were
-    /// served here before.
-    Set(Stored),
-    /// `config delete cluster`: the members are to be listed again, under a higher version.
-    Delete,
-}
-
-/// Where edits go to whoever decides about the cluster.
+/// Where the nodes that a client wants listed go, to whoever decides about the cluster.
 pub trait Inbox: Send + Sync {
-    /// Takes an edit. Called on a worker, in the order in which the edits were made, so it must
-    /// not wait for anything: a queue and a waker.
-    fn edit(&self, edit: Edit);
+    /// Takes a list. Called on a worker, so it must not wait for anything: a queue and a waker.
+    fn declare(&self, nodes: Vec<Node>);
 }
 
 /// Who decides what the cluster document says.
@@ -99,7 +53,8 @@ pub enum Source {
     Own,
     /// Something outside that clients cannot change, by its name in `stats cluster`.
     Declared(&'static str),
-    /// Members that tell each other, by its name in `stats cluster`; a client's edit reaches all.
+    /// Members that tell each other, by its name in `stats cluster`. What a client stores is a list
+    /// that they are asked to agree on.
     Shared(&'static str, Box<dyn Inbox>),
 }
 
@@ -302,19 +257,10 @@ impl Directory {
     /// [`Stale`] when its version is not above what is served: a client may have stored another
     /// document meanwhile. Take the edits in the inbox first, then try a higher version.
     pub fn publish(&self, document: &Document) -> Result<(), Stale> {
-        self.replace(&Entry::of(document), document, false)
+        self.replace(&Entry::of(document), document)
     }
 
-    /// As [`Self::publish`], for a document that a client has stored at another node.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn publish_stored(&self, stored: &Stored) -> Result<(), Stale> {
-        self.replace(&stored.entry, &stored.document, true)
-    }
-
-    fn replace(&self, entry: &Entry, document: &Document, stored: bool) -> Result<(), Stale> {
+    fn replace(&self, entry: &Entry, document: &Document) -> Result<(), Stale> {
         let mut writer = self.writer.lock();
         let view = self.view.load_full();
         let is_same = view.cluster == *entry;
@@ -324,7 +270,7 @@ impl Directory {
             });
         }
         writer.published = true;
-        writer.overridden = stored;
+        writer.overridden = false;
         if !is_same {
             self.view.store(Arc::new(View {
                 cluster: entry.clone(),
@@ -374,14 +320,14 @@ impl Directory {
                 (Document::parse(bytes).ok(), version)
             }
             Source::Shared(_, inbox) => {
-                let stored = Stored::new(flags, bytes).map_err(Refused::NotADocument)?;
-                let version = stored.document.version();
-                if version <= view.version {
+                let document = Document::parse(bytes).map_err(Refused::NotADocument)?;
+                if document.version() <= view.version {
                     return Err(Refused::Stale);
                 }
-                let document = stored.document.clone();
-                inbox.edit(Edit::Set(stored));
-                (Some(document), version)
+                // Served once all members have agreed on it: two clients may store different
+                // lists under one version at two nodes.
+                inbox.declare(document.into_nodes());
+                return Ok(());
             }
         };
         writer.overridden = true;
@@ -428,7 +374,8 @@ impl Directory {
                     others: view.others.clone(),
                 }));
             }
-            Source::Shared(_, inbox) => inbox.edit(Edit::Delete),
+            // What is served there was never a client's own.
+            Source::Shared(..) => return Ok(false),
         }
         writer.overridden = false;
         Ok(true)

@@ -9,12 +9,15 @@ pub mod advertise;
 pub mod agreement;
 pub mod directory;
 pub mod document;
+pub mod listing;
 pub mod membership;
 pub mod message;
 pub mod placement;
 pub mod roster;
+pub mod seal;
+pub mod state;
 pub mod swim;
 
 pub use advertise::Advertise;
-pub use directory::{Directory, Edit, Inbox, NodeState, Reach, Source, Stale, Stored};
+pub use directory::{Directory, Inbox, NodeState, Reach, Source, Stale};
 pub use document::{Document, DocumentError, Node, NodeError, VERSION_MAX};

@@ -5,6 +5,7 @@
 //! they are written down (help, manual, `stats settings`) is decided by one table of rows.
 
 mod check;
+pub mod cluster;
 pub mod flags;
 pub mod parse;
 pub mod render;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
+use self::cluster::ClusterConfig;
 use self::tls::{ListenTls, TlsConfig, verify};
 use crate::cluster::Advertise;
 use crate::limits::PORT_DEFAULT;
@@ -163,6 +165,8 @@ pub struct Config {
     // The cluster.
     /// What clients are told of this daemon (`--advertise`).
     pub advertise: Advertise,
+    /// Who decides which nodes are listed, and how they find each other.
+    pub cluster: ClusterConfig,
 
     // The process.
     /// How much is logged: 0 warnings, 1 lifecycle, 2 connections, 3 everything (`-v`).
@@ -241,6 +245,7 @@ impl Default for Config {
             sasl_users: None,
             tls: TlsConfig::default(),
             advertise: Advertise::default(),
+            cluster: ClusterConfig::default(),
             verbosity: 0,
             daemonize: false,
             pid_file: None,

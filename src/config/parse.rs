@@ -571,6 +571,7 @@ impl Loader {
             config.protocol = BindingProtocol::Binary;
         }
         check::refuse(config).map_err(Error)?;
+        config.cluster.check().map_err(Error)?;
         self.loaded
             .warnings
             .extend(check::warnings(&self.loaded.config));

@@ -140,6 +140,7 @@ fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> 
     }
     let stop = server.wait();
     log::info!("stopping  graceful={}", stop.graceful);
+    server.leave_cluster();
     server.stop(stop.graceful);
     drop(pid_file);
     log::info!("stopped");
@@ -191,7 +192,10 @@ fn handle(mut signals: Signals, control: &Control, mut reload: Reload) {
     let mut is_stopping = false;
     for signal in signals.forever() {
         match signal {
-            SIGHUP => reload.run(),
+            SIGHUP => {
+                reload.run();
+                control.reload_cluster();
+            }
             SIGUSR1 => control.shutdown(true),
             _ if is_stopping => {
                 log::warn!("stopping at once  signal={signal}");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+pub use super::peers::PeersError;
 pub use super::tls::TlsError;
 use crate::auth::FileError;
 
@@ -51,6 +52,8 @@ pub enum StartError {
     },
     /// A certificate or key cannot be used.
     Tls(TlsError),
+    /// A file or address of the cluster cannot be used.
+    Peers(PeersError),
     /// A file of users cannot be read or is wrong.
     Users(FileError),
     /// The memory of `-m` cannot be had.
@@ -110,6 +113,7 @@ impl fmt::Display for StartError {
                 allowed.saturating_sub(*spare)
             ),
             Self::Tls(error) => write!(f, "{error}"),
+            Self::Peers(error) => write!(f, "{error}"),
             Self::Users(source) => write!(f, "users are not known: {source}"),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
@@ -127,6 +131,7 @@ impl std::error::Error for StartError {
             | Self::Memory(source)
             | Self::System(source) => Some(source),
             Self::Tls(error) => Some(error),
+            Self::Peers(error) => Some(error),
             Self::Users(source) => Some(source),
             Self::Descriptors { .. } => None,
         }

@@ -22,6 +22,7 @@ mod host;
 mod listener;
 mod logins;
 mod mailbox;
+mod peers;
 mod stream;
 mod tls;
 mod udp;
@@ -30,8 +31,8 @@ mod worker;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit};
 
-pub use error::{StartError, TlsError};
+pub use error::{PeersError, StartError, TlsError};
 
 use acceptor::Acceptor;
 use census::{Census, Info, Place};
@@ -49,6 +50,7 @@ use handshaker::Handshaker;
 use host::ServerHost;
 use listener::{DatagramSocket, SocketFile, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
+use peers::Peers;
 use tls::Tls;
 use udp::Datagrams;
 use worker::Worker;
@@ -73,12 +75,22 @@ pub struct Stop {
 #[derive(Clone, Debug)]
 pub struct Control {
     sender: Sender<Stop>,
+    /// The thread of the cluster, once it runs.
+    peers: Arc<OnceLock<peers::Orders>>,
 }
 
 impl Control {
     fn new() -> (Self, Receiver<Stop>) {
         let (sender, requests) = crossbeam_channel::bounded(1);
-        (Self { sender }, requests)
+        let peers = Arc::default();
+        (Self { sender, peers }, requests)
+    }
+
+    /// Has the files of the cluster read again, if there are any.
+    pub fn reload_cluster(&self) {
+        if let Some(orders) = self.peers.get() {
+            orders.reload();
+        }
     }
 
     /// Asks once; while the first request waits, others are the same.
@@ -91,6 +103,7 @@ impl Control {
 pub struct Bound {
     config: Config,
     sockets: Sockets,
+    peers: peers::Prepared,
     tls: Option<Arc<Tls>>,
 }
 
@@ -114,6 +127,7 @@ pub struct Server {
     tls: Option<Arc<Tls>>,
     logins: Option<JoinHandle<()>>,
     unix_file: Option<SocketFile>,
+    peers: Option<Peers>,
 }
 
 /// Workers for whom one thread shakes hands. It manages about a thousand RSA handshakes a second,
@@ -148,7 +162,9 @@ impl Server {
         let tls = Tls::load(&config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
         let sockets = Sockets::bind(&config)?;
         warn_of(&sockets.open_addresses(&config));
+        let peers = peers::Prepared::new(&config, &sockets.tcp_addresses());
         Ok(Bound {
+            peers: peers.map_err(StartError::Peers)?,
             config,
             sockets,
             tls: tls.map(Arc::new),
@@ -182,6 +198,18 @@ impl Server {
         self.requests.recv().unwrap_or(Stop { graceful: false })
     }
 
+    /// Takes this node off the list of the cluster, where `--leave` asks for that, and waits until
+    /// the others know. Clients are served meanwhile.
+    pub fn leave_cluster(&self) {
+        if let Some(peers) = self
+            .peers
+            .as_ref()
+            .filter(|_| self.shared.config.cluster.leave)
+        {
+            peers.leave();
+        }
+    }
+
     /// Stops accepting, answers what has been read, closes all connections and ends all threads.
     /// A graceful stop waits up to [`DRAIN_MAX_S`] seconds for clients to take their output.
     pub fn stop(mut self, graceful: bool) {
@@ -189,6 +217,7 @@ impl Server {
     }
 
     fn halt(&mut self, graceful: bool) {
+        self.peers = None;
         self.stopping.store(true, Ordering::Release);
         self.gate.wake();
         join(self.acceptor.take());
@@ -244,6 +273,7 @@ impl Bound {
         let Self {
             config,
             sockets,
+            peers,
             tls,
         } = self;
         let tcp_addresses = sockets.tcp_addresses();
@@ -290,7 +320,9 @@ impl Bound {
             census.enter(Arc::new(info));
         }
         seat_datagrams(datagrams, &census, &mut seats, now_s);
-        let directory = Directory::new(advertised(&config.advertise, &tcp_addresses));
+        let node = advertised(&config.advertise, &tcp_addresses);
+        let directory = Directory::new(node.clone());
+        let peers = peers.ready(&node, &directory).map_err(StartError::Peers)?;
         let shared = Arc::new(Shared {
             directory,
             hub: Hub::default(),
@@ -321,9 +353,15 @@ impl Bound {
             tls,
             logins: None,
             unix_file,
+            peers: None,
         };
         let seats = (seats, handshaker_seats);
         server.start_threads(accept_poll, listeners, &census, seats, logins)?;
+        // Last: a node asks to be listed once it serves.
+        server.peers = peers.start(&server.shared).map_err(StartError::System)?;
+        if let Some(peers) = &server.peers {
+            server.control.peers.get_or_init(|| peers.orders());
+        }
         Ok(server)
     }
 }

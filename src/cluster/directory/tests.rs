@@ -4,11 +4,11 @@ use super::*;
 
 /// A source of membership that notes what it is told.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<Edit>>>);
+struct Notes(Arc<Mutex<Vec<Vec<Node>>>>);
 
 impl Inbox for Notes {
-    fn edit(&self, edit: Edit) {
-        self.0.lock().push(edit);
+    fn declare(&self, nodes: Vec<Node>) {
+        self.0.lock().push(nodes);
     }
 }
 
@@ -122,7 +122,7 @@ fn one_version_never_names_two_documents_and_versions_never_fall() {
 }
 
 #[test]
-fn an_edit_of_a_shared_list_is_served_at_once_and_told_to_the_source() {
+fn a_shared_list_changes_when_its_members_have_agreed() {
     let directory = alone();
     let notes = Notes::default();
     directory.set_source(Source::Shared("gossip", Box::new(notes.clone())));
@@ -134,23 +134,10 @@ fn an_edit_of_a_shared_list_is_served_at_once_and_told_to_the_source() {
     }
     let refused = directory.set(CLUSTER_KEY, 0, b"6\n\n");
     assert_eq!(refused, Err(Refused::NotADocument(DocumentError::NoNodes)));
-    let bytes = b"6\r\nc||1 \r\n";
-    assert_eq!(directory.set(CLUSTER_KEY, 2, bytes), Ok(()));
-    assert_eq!(text(&directory).as_bytes(), bytes);
-    // The source has not seen the edit yet, and cannot overtake it.
-    assert_eq!(
-        directory.publish(&document(6, "a||1")),
-        Err(Stale { served: 6 })
-    );
-    assert_eq!(directory.delete(CLUSTER_KEY), Ok(true));
-    assert_eq!(directory.delete(CLUSTER_KEY), Ok(false));
-    let stored = Stored::new(2, bytes).unwrap();
-    assert_eq!(*notes.0.lock(), [Edit::Set(stored.clone()), Edit::Delete]);
-    assert_eq!(directory.publish(&document(7, "a||1 b||1")), Ok(()));
-    // Another node's client has stored this.
-    assert_eq!(directory.publish_stored(&stored), Err(Stale { served: 7 }));
-    let newer = Stored::new(3, b"8\nd||1\n").unwrap();
-    assert_eq!(directory.publish_stored(&newer), Ok(()));
-    assert_eq!(directory.view().cluster(), newer.entry());
-    assert_eq!(directory.delete(CLUSTER_KEY), Ok(true));
+    assert_eq!(directory.set(CLUSTER_KEY, 2, b"6\r\nc||1 \r\n"), Ok(()));
+    assert_eq!(text(&directory), "5\na||1 b||1\n");
+    let wanted = document(6, "c||1");
+    assert_eq!(*notes.0.lock(), [wanted.nodes().to_vec()]);
+    directory.publish(&wanted).unwrap();
+    assert_eq!(text(&directory), "6\nc||1\n");
 }

@@ -1,0 +1,76 @@
+//! Files that are small, whole and worth keeping.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Reads a file that has so many bytes at most.
+///
+/// # Errors
+///
+/// Those of the system, and `FileTooLarge`.
+pub(super) fn read(path: &Path, size_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(size_max + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > size_max {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+/// Replaces a file as a whole: after a crash there is the old one or the new one.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o640)
+        .open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    drop(file);
+    std::fs::rename(&new, path)?;
+    File::open(super::folder(path))?.sync_all()
+}
+
+/// Whether everybody on this host may read a file.
+pub(super) fn is_world_readable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.mode() & 0o004 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        for text in ["one", "another", ""] {
+            replace(&path, text.as_bytes()).unwrap();
+            assert_eq!(read(&path, 10).unwrap(), text.as_bytes());
+        }
+        let count = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(count, 1);
+        assert!(replace(&folder.path().join("no/state"), b"").is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [0; 11]).unwrap();
+        assert!(read(&path, 10).is_err());
+        assert!(read(&path, 11).is_ok());
+    }
+}
