@@ -9,6 +9,7 @@ mod background;
 mod binary;
 mod client_program;
 mod clients;
+mod cluster;
 mod connections;
 mod differential;
 mod discovery;

@@ -97,7 +97,7 @@ impl Listed {
     }
 
     /// Follows the file until told to stop.
-    pub(super) fn run(mut self: Box<Self>, directory: &Directory, orders: &Receiver<Order>) {
+    pub(super) fn run(mut self, directory: &Directory, orders: &Receiver<Order>) {
         loop {
             match orders.recv_timeout(PAUSE) {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
