@@ -52,6 +52,7 @@ deps: $(VENV)/.ready $(NODE_CLIENTS) $(RUST_CLIENT) ## Install what the tests ta
 		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	ls /usr/lib/*/sasl2/libplain.so > /dev/null 2>&1 || missing="$$missing libsasl2-modules"; \
+	ruby -rdalli -e 0 2> /dev/null || missing="$$missing ruby ruby-dalli"; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi; \
 	case " $$missing " in *" memcached "*) $(QUIET_SERVICE) ;; esac
 

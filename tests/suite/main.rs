@@ -13,6 +13,7 @@ mod cluster;
 mod connections;
 mod differential;
 mod discovery;
+mod discovery_clients;
 mod encrypted;
 mod hostile;
 mod in_process;
