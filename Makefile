@@ -13,7 +13,7 @@ VENV = .venv
 NODE_CLIENTS = tests/clients/node_modules/.ready
 RUST_CLIENT = target/clients/debug/memcache_tls
 
-.PHONY: help run test check check-instructions bench soak clean deps
+.PHONY: help run test check check-instructions bench compare soak clean deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,11 @@ check-instructions: ## Instructions for each request, counted by valgrind, again
 	@command -v valgrind > /dev/null || { $(APT) update && $(APT) install --no-install-recommends valgrind; }
 	$(CARGO) bench --locked --bench instructions
 
-bench: deps ## In-process benches, and memcached and larderd side by side
-	$(CARGO) bench --locked
+bench: ## What the store, the protocols and whole conversations cost, in process
+	$(CARGO) bench --locked --bench store --bench protocol --bench session
+
+compare: deps ## memcached and larderd side by side, as tables; PEER=FILE names another memcached
+	PEER="$(PEER)" $(CARGO) bench --locked --bench compare -- $(ARGS)
 
 soak: ## 4 GiB of churn through 64 MiB, in a release build
 	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture

@@ -1,7 +1,8 @@
 //! The floor under any server of this kind: an event loop that stores nothing.
 //!
-//! It reads, counts requests by their fixed length, and answers each with the same bytes. What a
-//! server uses beyond this is its own; what the floor uses is the kernel's and the machine's.
+//! It reads once, counts requests by their fixed length, answers each with the same bytes, and
+//! writes once. What a server uses beyond this is its own; what the floor uses is the kernel's and
+//! the machine's.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,8 +24,9 @@ struct Connection {
     owed: usize,
 }
 
-/// Answers for ever. Prints the port it listens on as its first line.
-pub(crate) fn serve(request_size: usize, reply_size: usize) -> io::Result<()> {
+/// Answers for ever: `reply` to each `request_size` bytes. Prints the port it listens on as its
+/// first line.
+pub(crate) fn serve(request_size: usize, reply: &[u8]) -> io::Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut listener = TcpListener::bind(address)?;
     let mut out = io::stdout();
@@ -37,7 +39,8 @@ pub(crate) fn serve(request_size: usize, reply_size: usize) -> io::Result<()> {
     let mut events = Events::with_capacity(256);
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut scratch = vec![0; SCRATCH_SIZE];
-    let replies = vec![b'x'; SCRATCH_SIZE.max(reply_size)];
+    let reply_size = reply.len();
+    let replies = reply.repeat(SCRATCH_SIZE / reply_size + 2);
     loop {
         match poll.poll(&mut events, None) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -109,7 +112,10 @@ impl Connection {
             self.partial = pending % request_size;
             self.owed += pending / request_size * reply_size;
             while self.owed > 0 {
-                match self.stream.write(&replies[..self.owed.min(replies.len())]) {
+                // A reply that has gone out in part goes on where it was cut.
+                let from = (reply_size - self.owed % reply_size) % reply_size;
+                let until = replies.len().min(from + self.owed);
+                match self.stream.write(&replies[from..until]) {
                     Ok(sent) => self.owed -= sent,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),

@@ -86,3 +86,30 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
         .and_then(|line| line.split_once(':'))
         .map_or("unknown", |(_, value)| value.trim())
 }
+
+/// What all processors together have done since the machine was started, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// Anything but idling.
+    pub(crate) busy_s: f64,
+    /// Taken by other machines on the same host.
+    pub(crate) stolen_s: f64,
+}
+
+/// Reads what the processors have done.
+pub(crate) fn work() -> Work {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = stat.lines().next().unwrap_or_default();
+    let ticks_per_s = rustix::param::clock_ticks_per_second() as f64;
+    let seconds: Vec<f64> = first
+        .split_ascii_whitespace()
+        .skip(1)
+        .map(|ticks| ticks.parse::<u64>().unwrap_or(0) as f64 / ticks_per_s)
+        .collect();
+    // user nice system idle iowait irq softirq steal; what follows is contained in these.
+    let of = |index: usize| seconds.get(index).copied().unwrap_or(0.0);
+    Work {
+        busy_s: of(0) + of(1) + of(2) + of(5) + of(6),
+        stolen_s: of(7),
+    }
+}

@@ -1,11 +1,13 @@
 //! Servers under test: started, watched from outside, stopped.
 
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use larder::client::load::process::CpuTime;
+use larder::client::{Address, Connection};
 
 use super::cores;
 
@@ -15,30 +17,6 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-}
-
-/// Processor time of a process, in seconds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CpuTime {
-    /// In its own code.
-    pub(crate) user_s: f64,
-    /// In the kernel's.
-    pub(crate) system_s: f64,
-}
-
-impl CpuTime {
-    /// The time since an earlier reading.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self {
-            user_s: self.user_s - earlier.user_s,
-            system_s: self.system_s - earlier.system_s,
-        }
-    }
-
-    /// Own and kernel together.
-    pub(crate) fn total_s(self) -> f64 {
-        self.user_s + self.system_s
-    }
 }
 
 impl Server {
@@ -70,10 +48,18 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts `command`, which must print the port it listens on as its first line.
-    pub(crate) fn start_announcing(command: &mut Command, on: &[usize]) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+    /// Starts `command` with this input, which must print the port it listens on as its first
+    /// line.
+    pub(crate) fn start_announcing(
+        command: &mut Command,
+        input: &[u8],
+        on: &[usize],
+    ) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = cores::with(on, || command.spawn())?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input)?;
+        }
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
@@ -96,44 +82,33 @@ impl Server {
         }
     }
 
-    /// Processor time used so far.
-    pub(crate) fn cpu(&self) -> io::Result<CpuTime> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The second field is the program's name and may hold anything, even brackets.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let mut fields = fields.split_ascii_whitespace().skip(11);
-        let mut seconds = || -> io::Result<f64> {
-            let ticks = fields.next().unwrap_or_default();
-            let ticks = ticks.parse::<u64>().map_err(io::Error::other)?;
-            Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
-        };
-        Ok(CpuTime {
-            user_s: seconds()?,
-            system_s: seconds()?,
-        })
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    /// Memory resident now, in bytes.
-    pub(crate) fn rss_bytes(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.unwrap_or_default().trim().trim_end_matches(" kB");
-        Ok(kib.parse::<u64>().map_err(io::Error::other)? << 10)
+    /// Where it listens, for a load.
+    pub(crate) fn target(&self) -> Address {
+        Address::Tcp {
+            host: self.address.ip().to_string(),
+            port: self.address.port(),
+        }
+    }
+
+    /// Processor time used so far.
+    pub(crate) fn cpu(&self) -> io::Result<CpuTime> {
+        CpuTime::of(self.pid())
     }
 
     /// One number of `stats`.
     pub(crate) fn stat(&self, name: &str) -> io::Result<u64> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.write_all(b"stats\r\nquit\r\n")?;
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply)?;
-        let wanted = format!("STAT {name} ");
-        let value = reply.lines().find_map(|line| line.strip_prefix(&wanted));
-        value
-            .unwrap_or_default()
-            .parse()
-            .map_err(|_| io::Error::other(format!("no {name} in stats")))
+        let mut connection =
+            Connection::open(&self.target(), Duration::from_secs(10)).map_err(io::Error::other)?;
+        let report = connection.stats(&[]).map_err(io::Error::other)?;
+        report
+            .into_iter()
+            .find_map(|(key, value)| (key == name).then(|| value.parse().ok())?)
+            .ok_or_else(|| io::Error::other(format!("no {name} in stats")))
     }
 }
 

@@ -413,6 +413,7 @@ fn json(spec: &Spec, outcome: &Outcome) -> Value {
         "all": latency(&outcome.all(), counts.requests()),
         "hits": counts.hits,
         "misses": counts.misses,
+        "value_bytes": counts.value_bytes,
         "errors": counts.errors,
         "load_cpu_s": outcome.client_cpu.total_s(),
     });

@@ -43,8 +43,9 @@ pub(super) struct Flight {
     pub(super) number: u64,
     /// Keys asked for; zero for a set.
     pub(super) keys: u32,
-    /// Values that have come.
+    /// Values that have come, and their bytes.
     pub(super) hits: u32,
+    pub(super) value_bytes: u64,
     /// Whether the server refused it.
     pub(super) failed: bool,
 }
@@ -105,6 +106,7 @@ impl Lane {
             number,
             keys,
             hits: 0,
+            value_bytes: 0,
             failed: false,
         });
         &mut self.output
@@ -206,6 +208,7 @@ impl Rules<'_> {
         match answer {
             Answer::Value { key, value } => {
                 flight.hits += 1;
+                flight.value_bytes += value.len() as u64;
                 if flight.hits > flight.keys {
                     return None;
                 }

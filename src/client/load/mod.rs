@@ -132,6 +132,8 @@ pub struct Counts {
     pub hits: u64,
     /// Keys that were not.
     pub misses: u64,
+    /// Bytes of the values that were found.
+    pub value_bytes: u64,
     /// Requests that were refused.
     pub errors: u64,
 }
@@ -148,6 +150,7 @@ impl Counts {
             sets: self.sets + other.sets,
             hits: self.hits + other.hits,
             misses: self.misses + other.misses,
+            value_bytes: self.value_bytes + other.value_bytes,
             errors: self.errors + other.errors,
         }
     }
@@ -158,6 +161,7 @@ impl Counts {
             sets: self.sets - earlier.sets,
             hits: self.hits - earlier.hits,
             misses: self.misses - earlier.misses,
+            value_bytes: self.value_bytes - earlier.value_bytes,
             errors: self.errors - earlier.errors,
         }
     }

@@ -43,6 +43,7 @@ pub(super) struct Progress {
     sets: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    value_bytes: AtomicU64,
     errors: AtomicU64,
 }
 
@@ -54,6 +55,7 @@ impl Progress {
             sets: read(&self.sets),
             hits: read(&self.hits),
             misses: read(&self.misses),
+            value_bytes: read(&self.value_bytes),
             errors: read(&self.errors),
         }
     }
@@ -294,6 +296,7 @@ impl Crew<'_> {
                 add(&progress.gets, 1);
                 add(&progress.hits, u64::from(flight.hits));
                 add(&progress.misses, u64::from(misses));
+                add(&progress.value_bytes, flight.value_bytes);
                 &mut yielded.gets
             };
             if counting {

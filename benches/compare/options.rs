@@ -1,0 +1,106 @@
+//! What the command line asks of a comparison.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::load::machine;
+
+/// What `--help` says.
+pub(crate) const HELP: &str = "\
+usage: make compare [PEER=FILE] [ARGS='OPTION...']
+  --quick         few short runs: shows that it works, not what it costs
+  --pairs N       pairs of runs in each row (default 7)
+  --seconds S     length of a run (default 3)
+  --keys N        keys in the store (default 1000000)
+  --memory N      -m of the full servers, in MiB (default 256)
+  --only WORDS    only rows whose name contains WORDS
+  --no-cpu        leave out processor time
+  --no-density    leave out the items held in equal memory
+environment:
+  PEER            the memcached to compare with (default memcached, from PATH)
+  LARDERD         the larderd to compare (default the one built beside this)";
+
+/// What is to be compared.
+pub(crate) struct Options {
+    pub(crate) quick: bool,
+    pub(crate) pairs: usize,
+    pub(crate) seconds: f64,
+    pub(crate) keys: u64,
+    pub(crate) memory_mib: u32,
+    pub(crate) only: String,
+    pub(crate) cpu: bool,
+    pub(crate) density: bool,
+    pub(crate) peer: PathBuf,
+    pub(crate) larderd: PathBuf,
+}
+
+impl Options {
+    /// Reads the command line without the program's name, and the environment.
+    pub(crate) fn parse(arguments: &[String]) -> io::Result<Self> {
+        // `cargo bench` passes `--bench`; without it this may be a test run, which must be short.
+        let quick = arguments.iter().any(|argument| argument == "--quick")
+            || !arguments.iter().any(|argument| argument == "--bench");
+        let variable = |name: &str, default: &str| {
+            let given = env::var_os(name).filter(|value| !value.is_empty());
+            PathBuf::from(given.unwrap_or(default.into()))
+        };
+        let mut options = Self {
+            quick,
+            pairs: if quick { 1 } else { 7 },
+            seconds: if quick { 0.3 } else { 3.0 },
+            keys: if quick { 50_000 } else { 1_000_000 },
+            memory_mib: if quick { 64 } else { 256 },
+            only: String::new(),
+            cpu: true,
+            density: true,
+            peer: variable("PEER", "memcached"),
+            larderd: variable("LARDERD", env!("CARGO_BIN_EXE_larderd")),
+        };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().map_or("", String::as_str);
+            match word.as_str() {
+                "--bench" | "--quick" => {}
+                "--pairs" => options.pairs = value().parse().map_err(io::Error::other)?,
+                "--seconds" => options.seconds = value().parse().map_err(io::Error::other)?,
+                "--keys" => options.keys = value().parse().map_err(io::Error::other)?,
+                "--memory" => options.memory_mib = value().parse().map_err(io::Error::other)?,
+                "--only" => value().clone_into(&mut options.only),
+                "--no-cpu" => options.cpu = false,
+                "--no-density" => options.density = false,
+                _ => return Err(io::Error::other(format!("unknown option {word}\n{HELP}"))),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Prints what stands above the tables: when, where, what.
+    pub(crate) fn introduce(&self, arguments: &[String]) -> io::Result<()> {
+        let mut out = io::stdout();
+        writeln!(out, "- date: {}", machine::date())?;
+        writeln!(out, "- machine: {}", machine::describe())?;
+        writeln!(out, "- commit: {}", machine::commit())?;
+        writeln!(out, "- peer: {}", machine::version(&self.peer))?;
+        let words: String = arguments
+            .iter()
+            .filter(|&argument| argument != "--bench")
+            .map(|argument| match argument.contains(' ') {
+                true => format!(" \"{argument}\""),
+                false => format!(" {argument}"),
+            })
+            .collect();
+        // Where the peer lies on this machine is of no use to others; its version is above.
+        let peer = self.peer.file_name().unwrap_or_default().display();
+        let words = words.trim();
+        if words.is_empty() {
+            writeln!(out, "- command: `make compare PEER={peer}`")?;
+        } else {
+            writeln!(out, "- command: `make compare PEER={peer} ARGS='{words}'`")?;
+        }
+        if self.quick {
+            writeln!(out, "- a quick run: figures mean little")?;
+        }
+        Ok(())
+    }
+}
