@@ -16,7 +16,6 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::StartError;
 use super::census::Place;
-use crate::config::tls::verify;
 use crate::config::{BindingProtocol, Config, Listen};
 use crate::session::Dialect;
 
@@ -120,25 +119,6 @@ impl Sockets {
     /// Addresses of the sockets for datagrams, in the order of the settings.
     pub(super) fn udp_addresses(&self) -> Vec<SocketAddr> {
         self.datagrams.iter().map(|socket| socket.address).collect()
-    }
-
-    /// Addresses beyond this host that serve whoever reaches them: nobody logs in there, and no
-    /// certificate is required.
-    pub(super) fn open_addresses(&self, config: &Config) -> Vec<SocketAddr> {
-        if config.users_file().is_some() {
-            return Vec::new();
-        }
-        let streams = self.listeners.iter().filter_map(|listener| {
-            let judged = listener.tls.is_some_and(|mode| mode >= verify::REQUIRE);
-            match listener.place {
-                Place::Tcp(address) => (!judged).then_some(address),
-                Place::Udp(_) | Place::Unix(_) | Place::UnixClient => None,
-            }
-        });
-        streams
-            .chain(self.udp_addresses())
-            .filter(|address| !address.ip().to_canonical().is_loopback())
-            .collect()
     }
 
     /// Writes the ports in use as memcached does. The file appears whole or not at all.
@@ -445,37 +425,6 @@ mod tests {
             tcp[0], tcp[1], udp[0], udp[1]
         );
         assert_eq!(fs::read_to_string(path).unwrap(), expected);
-    }
-
-    #[test]
-    fn addresses_beyond_this_host_are_open_unless_somebody_is_judged_there() {
-        let at = |address: &str, tls: Option<u8>| Listener {
-            socket: std::net::TcpListener::bind("127.0.0.1:0").unwrap().into(),
-            place: Place::Tcp(address.parse().unwrap()),
-            dialect: Dialect::Auto,
-            tls,
-        };
-        let sockets = Sockets {
-            listeners: vec![
-                at("127.0.0.3:1", None),
-                at("[::1]:1", None),
-                at("[::ffff:127.0.0.1]:1", None),
-                at("192.0.2.1:1", None),
-                at("[::]:1", Some(verify::NONE)),
-                at("0.0.0.0:1", Some(verify::REQUEST)),
-                at("0.0.0.0:2", Some(verify::REQUIRE)),
-            ],
-            datagrams: Vec::new(),
-            unix_file: None,
-        };
-        let open = sockets.open_addresses(&Config::default());
-        let open: Vec<String> = open.iter().map(SocketAddr::to_string).collect();
-        assert_eq!(open, ["192.0.2.1:1", "[::]:1", "0.0.0.0:1"]);
-        let locked = Config {
-            auth_file: Some("users".into()),
-            ..Config::default()
-        };
-        assert_eq!(sockets.open_addresses(&locked), []);
     }
 
     #[test]

@@ -161,7 +161,6 @@ impl Server {
         // Before the sockets, and before privileges are given up: the key may be root's.
         let tls = Tls::load(&config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
         let sockets = Sockets::bind(&config)?;
-        warn_of(&sockets.open_addresses(&config));
         let peers = peers::Prepared::new(&config, &sockets.tcp_addresses());
         Ok(Bound {
             peers: peers.map_err(StartError::Peers)?,
@@ -429,19 +428,6 @@ impl Server {
         .map_err(StartError::System)?;
         self.acceptor = Some(spawn("larder-accept".to_owned(), || acceptor.run())?);
         Ok(())
-    }
-}
-
-/// Tells the operator who may come in, where that is everybody.
-fn warn_of(open: &[SocketAddr]) {
-    if !open.is_empty() {
-        let addresses: Vec<String> = open.iter().map(SocketAddr::to_string).collect();
-        log::warn!(
-            "whoever reaches this host may read and change everything: ask for a login (-Y, -S) or \
-             a certificate (-Z, -o ssl_verify_mode=2), or serve this host only (-l 127.0.0.1)  \
-             addresses={}",
-            addresses.join(",")
-        );
     }
 }
 

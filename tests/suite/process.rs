@@ -53,7 +53,7 @@ fn an_open_door_to_other_hosts_is_told_once() {
     let users = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(users.path(), "foo:bar\n").expect("a file to be written");
     let users = users.path().to_str().expect("a path of letters");
-    let warning = "whoever reaches this host may read and change everything";
+    let warning = "may read and change everything";
     for (flags, count) in [
         (&["-p", "-1", "-l", "0.0.0.0"][..], 1),
         (&["-p", "-1", "-l", "0.0.0.0,::"], 1),
