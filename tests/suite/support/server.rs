@@ -47,6 +47,14 @@ impl Server {
         Self::launch(&larderd(), flags, environment, false)
     }
 
+    /// As [`Self::start_bare`], in a network namespace. Needs root.
+    #[track_caller]
+    pub(crate) fn start_inside(namespace: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(larderd());
+        Self::spawn(prepared(command), flags, &[], false)
+    }
+
     /// Starts memcached, if there is one, in the same way.
     #[track_caller]
     pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
@@ -55,9 +63,18 @@ impl Server {
 
     #[track_caller]
     fn launch(program: &Path, flags: &[&str], environment: &[(&str, &str)], on_tcp: bool) -> Self {
+        Self::spawn(command(program), flags, environment, on_tcp)
+    }
+
+    #[track_caller]
+    fn spawn(
+        mut command: Command,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+        on_tcp: bool,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let report = folder.path().join("ports");
-        let mut command = command(program);
         command.envs(environment.iter().copied());
         command.env("MEMCACHED_PORT_FILENAME", &report);
         if on_tcp {
@@ -79,7 +96,7 @@ impl Server {
             server.port != 0 || unix || server.exited().is_some()
         });
         let running = ready && server.exited().is_none();
-        assert!(running, "{program:?} {flags:?}: {}", server.log());
+        assert!(running, "{command:?}: {}", server.log());
         server
     }
 
@@ -217,7 +234,10 @@ pub(crate) fn oracle() -> Option<PathBuf> {
 }
 
 fn command(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    prepared(Command::new(program))
+}
+
+fn prepared(mut command: Command) -> Command {
     command.env("LARDER_DEBUG_COMMANDS", "1");
     if is_root() {
         command.args(["-u", "root"]);

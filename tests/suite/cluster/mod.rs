@@ -3,11 +3,13 @@
 //!
 //! Only conditions are awaited; how long they took is printed.
 
+mod datagrams;
+mod file;
+mod membership;
+mod partition;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
-
-use rustix::process::Signal;
 
 use crate::support::process::wait_until;
 use crate::support::{Client, Server};
@@ -104,7 +106,7 @@ impl Fleet {
     }
 
     /// Gives a host another address, from its next start on.
-    fn move_host(&mut self, index: usize) {
+    fn relocate(&mut self, index: usize) {
         self.hosts[index].ip = fresh_address();
     }
 
@@ -173,35 +175,30 @@ impl Fleet {
         logs.collect::<Vec<_>>().join("\n")
     }
 
-    /// Waits until a host's `stats cluster` says this of another.
-    #[track_caller]
-    fn await_reach(&self, index: usize, of: usize, reach: &str) {
-        let mut client = self.connect(index);
-        let name = self.hosts[of].name.clone();
-        let mut stats = Vec::new();
-        let seen = wait_until(|| {
-            stats = client.list("stats cluster");
-            let about = |line: &String| line.contains(&name) && line.contains(reach);
-            stats.iter().any(about)
-        });
-        assert!(seen, "{stats:#?}\n{}", self.logs());
+    /// What a host's `stats cluster` says of another, if that is listed.
+    fn reach(&self, index: usize, of: usize) -> Option<String> {
+        let stats = self.connect(index).list("stats cluster");
+        let words: Vec<&str> = stats
+            .iter()
+            .filter_map(|line| line.strip_prefix("STAT "))
+            .collect();
+        let name = format!(":name {}", self.hosts[of].name);
+        let node = words.iter().find_map(|word| word.strip_suffix(&name))?;
+        let state = format!("{node}:state ");
+        words
+            .iter()
+            .find_map(|word| word.strip_prefix(&state))
+            .map(str::to_owned)
     }
-}
 
-#[test]
-fn nodes_that_join_are_listed_by_all_and_leave_when_they_are_told_to() {
-    let mut fleet = Fleet::grown(3, &["--leave"]);
-    let (before, _) = fleet.told(0);
-    let began = Instant::now();
-    fleet.server(1).signal(Signal::TERM);
-    let mut leaver = fleet.hosts[1].server.take().expect("a daemon");
-    fleet.await_list(&[0, 2]);
-    println!("a graceful leave reached all after {:?}", began.elapsed());
-    let status = leaver.await_exit();
-    assert_eq!(status.code(), Some(0), "{}", leaver.log());
-    let (after, _) = fleet.told(2);
-    assert!(after > before);
-    // It comes back as if it had never been there.
-    fleet.start(1);
-    assert!(fleet.await_list(&[0, 1, 2]) > after);
+    /// Waits until these hosts say this of another.
+    #[track_caller]
+    fn await_reach(&self, indices: &[usize], of: usize, wanted: &str) {
+        let mut said = Vec::new();
+        let seen = wait_until(|| {
+            said = indices.iter().map(|index| self.reach(*index, of)).collect();
+            said.iter().all(|reach| reach.as_deref() == Some(wanted))
+        });
+        assert!(seen, "{said:?}\n{}", self.logs());
+    }
 }
