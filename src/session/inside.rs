@@ -78,7 +78,14 @@ impl Session {
     /// password, else before the door.
     pub(super) fn begin(&mut self, turn: &mut Turn<'_>) {
         let users = turn.ctx.shared.door.users();
-        match users.and_then(|users| self.origin.enter(&users)) {
+        let insider = users.and_then(|users| {
+            let certified = self.origin.by_certificate(&users);
+            if certified.is_some_and(|identity| !identity.rights().has_seat()) {
+                turn.counters().limited_connections.add(1);
+            }
+            self.origin.enter(&users)
+        });
+        match insider {
             Some(insider) => {
                 let (id, name) = (self.id, insider.identity.name());
                 log::debug!("connection {id} needs no password  user={name}");

@@ -232,6 +232,9 @@ fn a_user_has_so_many_connections_and_no_more() {
     let mut third = bench.client(3);
     assert_eq!(status(&third.say(&plain("app", "pw"))), Some(0x86));
     assert!(third.is_closed());
+    let mut third = bench.client_at(3, "unix", certificate("CN=app", "app"));
+    assert_eq!(say(&mut third, "touch a 0\r\n"), DENIED, "a guest instead");
+    drop(third);
     // The seat of a guest is free while its client is somebody else.
     let mut guest = bench.client(4);
     assert_eq!(say(&mut guest, "get none\r\n"), "END\r\n");
@@ -249,7 +252,7 @@ fn a_user_has_so_many_connections_and_no_more() {
     let mut third = bench.client(3);
     assert_eq!(say(&mut third, &login("app", "pw")), "STORED\r\n");
     let totals = bench.shared.registry.totals();
-    assert_eq!(totals.limited_connections, 3);
+    assert_eq!(totals.limited_connections, 4);
     assert_eq!(totals.auth_errors, 0, "the passwords were right");
 }
 
