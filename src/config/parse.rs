@@ -79,6 +79,8 @@ pub enum Action {
     Run(Box<Loaded>),
     /// Print this and leave.
     Print(String),
+    /// Say whether all is good, with the files that the settings name, and leave.
+    Check(Box<Loaded>),
     /// Read a password, print the line of this user for a file of users, and leave.
     HashPassword {
         /// The user.
@@ -159,13 +161,7 @@ pub fn parse(
         return Ok(Action::Print(render::configuration(&loaded)));
     }
     if matches.get_flag("check-config") {
-        let mut text: String = loaded
-            .warnings
-            .iter()
-            .map(|warning| format!("warning: {warning}\n"))
-            .collect();
-        text.push_str("The configuration is good.\n");
-        return Ok(Action::Print(text));
+        return Ok(Action::Check(Box::new(loaded)));
     }
     Ok(Action::Run(Box::new(loaded)))
 }
@@ -220,7 +216,7 @@ pub fn command() -> Command {
         )
         .arg(flag(
             "check-config",
-            "Say whether the settings are good, and leave",
+            "Say whether the settings are good, and the users and certificates that they name, and leave",
         ))
         .arg(flag(
             "print-config",

@@ -13,7 +13,7 @@ fn load_with(arguments: &str, environment: &[(&str, &str)]) -> Result<Loaded, St
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     match parse(arguments.map(Into::into), &environment) {
-        Ok(Action::Run(loaded)) => Ok(*loaded),
+        Ok(Action::Run(loaded) | Action::Check(loaded)) => Ok(*loaded),
         Ok(Action::Print(text)) => Err(format!("printed {text}")),
         Ok(Action::HashPassword { name, scram }) => Err(format!("hash {name} {scram}")),
         Err(error) => Err(error.to_string()),
@@ -523,10 +523,7 @@ fn print_config_shows_each_source_and_can_be_read_again() {
 
 #[test]
 fn check_config_says_good_or_what_is_wrong() {
-    assert_eq!(
-        printed("--check-config -m 128", &[]),
-        "The configuration is good.\n"
-    );
+    assert!(load("--check-config -m 128").is_ok());
     assert!(load("--check-config -m x").unwrap_err().contains("-m"));
 }
 

@@ -42,6 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop(io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
         }
+        Ok(Action::Check(loaded)) => check(&loaded),
         Ok(Action::HashPassword { name, scram }) => match password::entry(&name, scram) {
             Ok(line) => {
                 drop(writeln!(io::stdout(), "{line}"));
@@ -63,6 +64,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 complain(&failure.text);
                 ExitCode::from(failure.code)
             })
+        }
+    }
+}
+
+/// Says whether a daemon with these settings would start, as far as files tell.
+fn check(loaded: &Loaded) -> ExitCode {
+    logging::start(loaded.config.verbosity);
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    match Server::check(&loaded.config) {
+        Ok(()) => {
+            drop(writeln!(io::stdout(), "The configuration is good."));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
         }
     }
 }

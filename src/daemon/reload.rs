@@ -33,7 +33,7 @@ impl Reload {
         let loaded = match parse::parse(self.arguments.iter().cloned(), &environment()) {
             Ok(Action::Run(loaded)) => loaded,
             // The arguments asked for serving once and have not changed.
-            Ok(Action::Print(_) | Action::HashPassword { .. }) => return,
+            Ok(Action::Print(_) | Action::Check(_) | Action::HashPassword { .. }) => return,
             Err(error) => {
                 log::error!("settings not reloaded: {error}");
                 return;

@@ -151,6 +151,17 @@ impl Server {
         Self::bind(config)?.start()
     }
 
+    /// Reads the users and certificates that the settings name, and serves nobody.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the name of the file and the line.
+    pub fn check(config: &Config) -> Result<(), StartError> {
+        Tls::load(config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
+        Door::open(config).map_err(StartError::Users)?;
+        Ok(())
+    }
+
     /// Reads the certificates, binds every listener and writes the port file.
     ///
     /// # Errors

@@ -549,7 +549,9 @@ fn larder(turn: &mut Turn<'_>, reader: Reader) {
         );
         list.number("tls_refresh_failures", facts.refresh_failures);
     }
-    for (index, worker) in shared.registry.workers().iter().enumerate() {
+    // Behind the workers stand those who shake hands.
+    let workers = shared.registry.workers().iter().take(shared.config.workers);
+    for (index, worker) in workers.enumerate() {
         list.prefixed(
             &format!("worker:{index}:"),
             &[

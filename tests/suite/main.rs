@@ -19,6 +19,7 @@ mod hostile;
 mod in_process;
 mod logins;
 mod memory;
+mod operations;
 mod process;
 mod rights;
 mod sasl;

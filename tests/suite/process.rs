@@ -134,6 +134,21 @@ fn a_configuration_can_be_checked_and_printed_without_serving() {
     assert_eq!(printed.code, Some(0), "{}", printed.stderr);
     assert!(printed.stdout.contains("11311"), "{}", printed.stdout);
     assert!(printed.stdout.contains(&name), "{}", printed.stdout);
+    // So are the files that it names.
+    let users = folder.path().join("users");
+    std::fs::write(&users, "foo:bar\nbroken\n").expect("a file");
+    let users = users.to_string_lossy().into_owned();
+    for (flags, wrong) in [
+        (["-Y", &users], format!("{users}:2: ")),
+        (
+            ["-Zo", "ssl_chain_cert=/no/such/file"],
+            "/no/such/file: ".to_owned(),
+        ),
+    ] {
+        let checked = run(&[&flags[..], &["--check-config"]].concat(), &[]);
+        assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+        assert!(checked.stderr.contains(&wrong), "{}", checked.stderr);
+    }
 }
 
 #[test]

@@ -216,6 +216,12 @@ pub(crate) fn run(flags: &[&str], environment: &[(&str, &str)]) -> Ended {
     }
 }
 
+/// A port of 127.0.0.1 that nobody uses just now.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
 /// The daemon under test.
 pub(crate) fn larderd() -> PathBuf {
     std::env::var_os("LARDER_DAEMON")
