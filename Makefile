@@ -13,7 +13,7 @@ VENV = .venv
 NODE_CLIENTS = tests/clients/node_modules/.ready
 RUST_CLIENT = target/clients/debug/memcache_tls
 
-.PHONY: help run test check check-instructions bench compare soak clean deps
+.PHONY: help run test check check-instructions bench compare probe soak clean deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: ## What the store, the protocols and whole conversations cost, in process
 
 compare: deps ## memcached and larderd side by side, as tables; PEER=FILE names another memcached
 	PEER="$(PEER)" $(CARGO) bench --locked --bench compare -- $(ARGS)
+
+probe: deps ## The longest that memcached and larderd keep a client waiting, whatever others do
+	PEER="$(PEER)" $(CARGO) bench --locked --bench probe -- $(ARGS)
 
 soak: ## 4 GiB of churn through 64 MiB, in a release build
 	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture

@@ -6,17 +6,14 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use larder::client::load::keys::{KeySpace, Popularity, Sizes};
-use larder::client::load::{self, Arrivals, Limit, Outcome, Spec, Wait};
+use larder::client::load::keys::{KeySpace, Sizes};
+use larder::client::load::{self, Limit, Outcome, Spec, Wait};
 use larder::protocol::client::{Answer, Dialect};
 
 use crate::load::machine;
-use crate::load::server::Server;
+use crate::load::server::{CONNECTION_COUNT, Server};
 use crate::options::Options;
 use crate::statistics::median;
-
-/// Connections in each run.
-const CONNECTION_COUNT: usize = 50;
 
 /// Makes this program the floor instead.
 pub(crate) const SERVE_FLOOR: &str = "--serve-floor";
@@ -76,36 +73,6 @@ const fn row(name: &'static str, dialect: Dialect, kind: Kind, depth: u32, worke
         depth,
         workers,
         value_size: 100,
-    }
-}
-
-/// A load of gets that checks every reply, to be changed field by field.
-pub(crate) fn base(server: &Server) -> Spec {
-    Spec {
-        server: server.target(),
-        dialect: Dialect::Text,
-        threads: 1,
-        connections: CONNECTION_COUNT,
-        depth: 1,
-        keys: KeySpace {
-            count: 1,
-            key_size: 20,
-            sizes: Sizes::Fixed(100),
-            seed: 1,
-        },
-        popularity: Popularity::Uniform,
-        fresh_share: 0.0,
-        set_share: 0.0,
-        multiget: 1,
-        cache_aside: false,
-        ttl: (0, 0),
-        arrivals: Arrivals::Closed,
-        limit: Limit::Requests(1),
-        wait: Wait::Sleep,
-        verify: true,
-        server_pid: Some(server.pid()),
-        timeout: Duration::from_secs(10),
-        cores: Vec::new(),
     }
 }
 
@@ -185,7 +152,7 @@ fn spec(row: &Row, server: &Server, options: &Options, places: &Places<'_>) -> S
     let seconds = Duration::from_secs_f64(options.seconds);
     // Values of another size have keys of another size, so that both lie in one server.
     let is_large = row.value_size > 100;
-    let base = base(server);
+    let base = server.load();
     Spec {
         dialect: row.dialect,
         threads: places.load.len(),

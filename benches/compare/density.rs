@@ -6,7 +6,6 @@ use std::path::Path;
 use larder::client::load::keys::Sizes;
 use larder::client::load::{self, Limit, Spec, process};
 
-use crate::cpu::base;
 use crate::load::server::Server;
 use crate::options::Options;
 
@@ -82,7 +81,7 @@ fn hold(program: &Path, limit_mib: u32, sizes: Sizes, cores: &[usize]) -> io::Re
     let server = Server::start(program, &["-m", &limit, "-t", "1"], &cores[..1])?;
     let mut spec = Spec {
         cores: cores[cores.len() - 1..].to_vec(),
-        ..base(&server)
+        ..server.load()
     };
     spec.keys.sizes = sizes;
     spec.keys.count = KEY_COUNT_MAX;

@@ -6,10 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use larder::client::load::keys::{KeySpace, Popularity, Sizes};
 use larder::client::load::process::CpuTime;
+use larder::client::load::{Arrivals, Limit, Spec, Wait};
 use larder::client::{Address, Connection};
+use larder::protocol::client::Dialect;
 
 use super::cores;
+
+/// Connections of a load, unless it has others.
+pub(crate) const CONNECTION_COUNT: usize = 50;
 
 /// A running server. Dropping it ends its process.
 #[derive(Debug)]
@@ -95,15 +101,49 @@ impl Server {
         }
     }
 
+    /// A load of gets that checks every reply, to be changed field by field.
+    pub(crate) fn load(&self) -> Spec {
+        Spec {
+            server: self.target(),
+            dialect: Dialect::Text,
+            threads: 1,
+            connections: CONNECTION_COUNT,
+            depth: 1,
+            keys: KeySpace {
+                count: 1,
+                key_size: 20,
+                sizes: Sizes::Fixed(100),
+                seed: 1,
+            },
+            popularity: Popularity::Uniform,
+            fresh_share: 0.0,
+            set_share: 0.0,
+            multiget: 1,
+            cache_aside: false,
+            ttl: (0, 0),
+            arrivals: Arrivals::Closed,
+            limit: Limit::Requests(1),
+            wait: Wait::Sleep,
+            verify: true,
+            server_pid: Some(self.pid()),
+            timeout: Duration::from_secs(10),
+            cores: Vec::new(),
+        }
+    }
+
     /// Processor time used so far.
     pub(crate) fn cpu(&self) -> io::Result<CpuTime> {
         CpuTime::of(self.pid())
     }
 
+    /// A connection for single requests.
+    pub(crate) fn connect(&self) -> io::Result<Connection> {
+        Connection::open(&self.target(), Duration::from_secs(10)).map_err(io::Error::other)
+    }
+
     /// One number of `stats`.
     pub(crate) fn stat(&self, name: &str) -> io::Result<u64> {
-        let mut connection =
-            Connection::open(&self.target(), Duration::from_secs(10)).map_err(io::Error::other)?;
+        let mut connection = self.connect()?;
         let report = connection.stats(&[]).map_err(io::Error::other)?;
         report
             .into_iter()
