@@ -63,6 +63,14 @@ impl fmt::Display for ListingError {
 impl std::error::Error for ListingError {}
 
 impl Listing {
+    /// Nodes that were found elsewhere than in a file, without a version.
+    pub fn of(nodes: Vec<Node>) -> Self {
+        Self {
+            version: None,
+            nodes,
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 pub mod advertise;
 pub mod agreement;
 pub mod directory;
+pub mod dns;
 pub mod document;
 pub mod listing;
 pub mod membership;

@@ -14,6 +14,13 @@ use super::{BindingProtocol, Config, Listen};
 /// The option, what is wrong with it, and what to do.
 pub(super) fn refuse(config: &Config) -> Result<(), String> {
     check_login(config)?;
+    if config.drop_privileges && config.cluster.dns.is_some() {
+        return Err(
+            "--cluster-dns: looks names up while it serves, which -o drop_privileges forbids; \
+             leave one of them out"
+                .to_owned(),
+        );
+    }
     check_sizes(config)?;
     check_tls(config)
 }

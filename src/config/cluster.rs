@@ -1,8 +1,10 @@
 //! What the settings say about the cluster.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+
+use crate::cluster::dns::Subject;
 
 use super::value::{Result, Wrong, expected};
 
@@ -19,11 +21,13 @@ pub enum ClusterSource {
     Gossip,
     /// A file.
     File,
+    /// A name in DNS.
+    Dns,
 }
 
 impl ClusterSource {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::None, Self::Gossip, Self::File];
+    pub const ALL: [Self; 4] = [Self::None, Self::Gossip, Self::File, Self::Dns];
 
     /// As the option and `stats cluster` spell it.
     pub const fn name(self) -> &'static str {
@@ -31,6 +35,7 @@ impl ClusterSource {
             Self::None => "none",
             Self::Gossip => "gossip",
             Self::File => "file",
+            Self::Dns => "dns",
         }
     }
 }
@@ -136,7 +141,7 @@ impl fmt::Display for GossipListen {
 }
 
 /// What the settings say about the cluster.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClusterConfig {
     /// Who decides what the list says, if that is named.
     pub source: Option<ClusterSource>,
@@ -150,6 +155,14 @@ pub struct ClusterConfig {
     pub key_file: Option<PathBuf>,
     /// File that lists the nodes.
     pub file: Option<PathBuf>,
+    /// The name that stands for the nodes.
+    pub dns: Option<Subject>,
+    /// Whom to ask for it; the system's name servers when not given.
+    pub dns_server: Option<SocketAddr>,
+    /// Time between two look-ups, in seconds.
+    pub dns_interval_s: u32,
+    /// Answers with fewer nodes are not believed.
+    pub nodes_min: usize,
     /// Where the list and its version are written down.
     pub state_file: Option<PathBuf>,
     /// Whether this node goes off the list before it stops.
@@ -158,12 +171,34 @@ pub struct ClusterConfig {
     pub eject_after_s: u32,
 }
 
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self {
+            source: None,
+            name: None,
+            seeds: Vec::new(),
+            listen: GossipListen::default(),
+            key_file: None,
+            file: None,
+            dns: None,
+            dns_server: None,
+            dns_interval_s: 30,
+            nodes_min: 1,
+            state_file: None,
+            leave: false,
+            eject_after_s: 0,
+        }
+    }
+}
+
 impl ClusterConfig {
     /// Who decides what the list says: what is named, else what the other settings are for.
     pub fn source(&self) -> ClusterSource {
         self.source.unwrap_or_else(|| {
             if self.file.is_some() {
                 ClusterSource::File
+            } else if self.dns.is_some() {
+                ClusterSource::Dns
             } else if self.key_file.is_some() || !self.seeds.is_empty() {
                 ClusterSource::Gossip
             } else {
@@ -190,6 +225,10 @@ impl ClusterConfig {
                 self.file.is_some() && source != ClusterSource::File,
                 "--cluster-file",
             ),
+            (
+                self.dns.is_some() && source != ClusterSource::Dns,
+                "--cluster-dns",
+            ),
         ];
         if let Some((_, option)) = misplaced.iter().find(|(is_wrong, _)| *is_wrong) {
             return Err(format!(
@@ -204,6 +243,9 @@ impl ClusterConfig {
             ),
             ClusterSource::File if self.file.is_none() => {
                 Err("--cluster-source file: needs --cluster-file".to_owned())
+            }
+            ClusterSource::Dns if self.dns.is_none() => {
+                Err("--cluster-source dns: needs --cluster-dns".to_owned())
             }
             _ => Ok(()),
         }
@@ -258,6 +300,9 @@ mod tests {
         assert_eq!(with(|_| ()), (ClusterSource::None, true));
         let file = with(|c| c.file = Some("nodes".into()));
         assert_eq!(file, (ClusterSource::File, true));
+        let dns = with(|c| c.dns = Some("cache.lan".parse().unwrap()));
+        assert_eq!(dns, (ClusterSource::Dns, true));
+        assert!(!with(|c| c.source = Some(ClusterSource::Dns)).1);
         let key = with(|c| c.key_file = Some("key".into()));
         assert_eq!(key, (ClusterSource::Gossip, true));
         let seeds = with(|c| c.seeds = vec![Place::parse("a").unwrap()]);

@@ -14,6 +14,7 @@ mod connections;
 mod differential;
 mod discovery;
 mod discovery_clients;
+mod discovery_dns;
 mod encrypted;
 mod hostile;
 mod in_process;

@@ -1,11 +1,15 @@
 //! Settings of the cluster, and of what clients are told about it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{Group, Kind, ROW, Setting};
 use crate::cluster::document::NAME_SIZE_MAX;
 use crate::config::cluster::{ClusterSource, GossipListen, Place};
 use crate::config::value::{Wrong, expected, integer, show_yes, text, yes};
+
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
 
 pub(super) const ROWS: &[Setting] = &[
     Setting {
@@ -30,11 +34,12 @@ pub(super) const ROWS: &[Setting] = &[
         kind: Kind::Value("SOURCE"),
         group: Group::Cluster,
         help: "Who decides which nodes clients are told of: `none` lists this daemon alone, \
-               `gossip` lets the nodes find each other, `file` reads them from a file.",
+               `gossip` lets the nodes find each other, `file` reads them from a file, `dns` looks \
+               them up.",
         apply: |config, value| {
             let source = ClusterSource::ALL.into_iter().find(|s| s.name() == value);
             let Some(source) = source else {
-                return expected("none, gossip or file");
+                return expected("none, gossip, file or dns");
             };
             config.cluster.source = Some(source);
             Ok(())
@@ -122,6 +127,72 @@ pub(super) const ROWS: &[Setting] = &[
             Ok(())
         },
         show: |config| path(config.cluster.file.as_ref()),
+        ..ROW
+    },
+    Setting {
+        name: "cluster-dns",
+        kind: Kind::Value("NAME[:PORT]"),
+        group: Group::Cluster,
+        help: "Name that stands for the nodes, looked up again and again. One that begins with an \
+               underscore, such as _memcache._tcp.cache.example, has SRV records: hosts, which \
+               keep their names, and ports. Any other has addresses, which are names too then. \
+               When there is no answer the list stays.",
+        apply: |config, value| {
+            config.cluster.dns = Some(value.parse().or_else(expected)?);
+            Ok(())
+        },
+        show: |config| {
+            let dns = config.cluster.dns.as_ref();
+            dns.map(ToString::to_string).unwrap_or_default()
+        },
+        ..ROW
+    },
+    Setting {
+        name: "cluster-dns-server",
+        kind: Kind::Value("IP[:PORT]"),
+        group: Group::Cluster,
+        help: "The name server to ask.",
+        apply: |config, value| {
+            let address = value.parse::<SocketAddr>();
+            let with_port = |ip: IpAddr| SocketAddr::new(ip, DNS_PORT);
+            let address = address.or_else(|_| value.parse().map(with_port));
+            let Ok(address) = address else {
+                return expected("an IP address, with or without :PORT");
+            };
+            config.cluster.dns_server = Some(address);
+            Ok(())
+        },
+        show: |config| {
+            let server = config.cluster.dns_server;
+            server.map(|server| server.to_string()).unwrap_or_default()
+        },
+        default: Some("those of the system"),
+        ..ROW
+    },
+    Setting {
+        name: "cluster-dns-interval",
+        kind: Kind::Value("SECONDS"),
+        group: Group::Cluster,
+        help: "Time between two look-ups of the name.",
+        apply: |config, value| {
+            config.cluster.dns_interval_s = integer(value, 1..=86_400)?;
+            Ok(())
+        },
+        show: |config| config.cluster.dns_interval_s.to_string(),
+        ..ROW
+    },
+    Setting {
+        name: "cluster-min-nodes",
+        kind: Kind::Value("COUNT"),
+        group: Group::Cluster,
+        help: "An answer of DNS with fewer nodes is not believed, and the list stays: names \
+               vanish when their hosts are restarted.",
+        apply: |config, value| {
+            let count: u32 = integer(value, 1..=1000)?;
+            config.cluster.nodes_min = count as usize;
+            Ok(())
+        },
+        show: |config| config.cluster.nodes_min.to_string(),
         ..ROW
     },
     Setting {

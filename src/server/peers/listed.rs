@@ -83,17 +83,7 @@ impl Listed {
 
     /// Tells clients, once it is written down.
     pub(super) fn publish(&mut self, directory: &Directory) -> Result<(), PeersError> {
-        if let Some(path) = &self.state_file {
-            let text = encode_state(&self.document);
-            disk::replace(path, text.as_bytes()).map_err(|e| PeersError::file(STATE, path, e))?;
-        }
-        for advice in self.document.advice() {
-            log::warn!("cluster: {advice}");
-        }
-        if let Err(error) = directory.publish(&self.document) {
-            log::error!("cluster: the list cannot be served: {error}");
-        }
-        Ok(())
+        publish(&self.document, self.state_file.as_deref(), directory)
     }
 
     /// Follows the file until told to stop.
@@ -153,7 +143,27 @@ fn read(
     listing.map_err(|error| PeersError::wrong(FILE, path, error))
 }
 
-fn read_state(path: &Path) -> Result<Option<Document>, PeersError> {
+/// Tells clients of these nodes, once they are written down.
+pub(super) fn publish(
+    document: &Document,
+    state_file: Option<&Path>,
+    directory: &Directory,
+) -> Result<(), PeersError> {
+    if let Some(path) = state_file {
+        let text = encode_state(document);
+        disk::replace(path, text.as_bytes()).map_err(|e| PeersError::file(STATE, path, e))?;
+    }
+    for advice in document.advice() {
+        log::warn!("cluster: {advice}");
+    }
+    if let Err(error) = directory.publish(document) {
+        log::error!("cluster: the list cannot be served: {error}");
+    }
+    Ok(())
+}
+
+/// Reads what was written down; `None` when nothing was.
+pub(super) fn read_state(path: &Path) -> Result<Option<Document>, PeersError> {
     match disk::read(path, LISTING_SIZE_MAX) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(PeersError::file(STATE, path, error)),

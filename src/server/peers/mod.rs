@@ -3,6 +3,7 @@
 //! ```text
 //! other nodes <--udp--> gossip.rs --publish--> Directory <-- sessions
 //! a file      ---read-> listed.rs --publish-->     |
+//! a name      ---dns--> named.rs  --publish-->     |
 //!                          ^-------- edits --------+
 //! ```
 //!
@@ -12,6 +13,8 @@
 mod disk;
 mod gossip;
 mod listed;
+mod lookup;
+mod named;
 mod seeds;
 
 use std::fmt;
@@ -31,6 +34,7 @@ use crate::config::Config;
 use crate::config::cluster::ClusterSource;
 use gossip::Gossip;
 use listed::Listed;
+use named::Named;
 
 /// Orders that wait for the thread.
 const ORDER_COUNT_MAX: usize = 256;
@@ -152,6 +156,7 @@ pub(super) enum Prepared {
     Nothing,
     Gossip(Box<gossip::Prepared>),
     File(Listed),
+    Dns(Named),
 }
 
 impl Prepared {
@@ -164,6 +169,7 @@ impl Prepared {
                 Ok(Self::Gossip(Box::new(prepared)))
             }
             ClusterSource::File => Ok(Self::File(Listed::open(config)?)),
+            ClusterSource::Dns => Ok(Named::open(config)?.map_or(Self::Nothing, Self::Dns)),
         }
     }
 
@@ -183,6 +189,12 @@ impl Prepared {
                 let (orders, receiver) = Orders::new(None);
                 Ok(Ready::File(Box::new(listed), orders, receiver))
             }
+            Self::Dns(mut named) => {
+                directory.set_source(Source::Declared(ClusterSource::Dns.name()));
+                named.publish_first(directory)?;
+                let (orders, receiver) = Orders::new(None);
+                Ok(Ready::Dns(Box::new(named), orders, receiver))
+            }
         }
     }
 }
@@ -192,6 +204,7 @@ pub(super) enum Ready {
     Nothing,
     Gossip(Box<Gossip>, Orders),
     File(Box<Listed>, Orders, Receiver<Order>),
+    Dns(Box<Named>, Orders, Receiver<Order>),
 }
 
 impl Ready {
@@ -210,6 +223,11 @@ impl Ready {
             }
             Self::File(listed, orders, receiver) => {
                 let run = move || listed.run(&shared.directory, &receiver);
+                (orders, builder.spawn(run)?)
+            }
+            Self::Dns(named, orders, receiver) => {
+                let now = named.start_looking(&orders)?;
+                let run = move || named.run(&shared.directory, &receiver, &now);
                 (orders, builder.spawn(run)?)
             }
         };
