@@ -105,6 +105,7 @@ impl Server {
     pub(crate) fn load(&self) -> Spec {
         Spec {
             server: self.target(),
+            login: None,
             dialect: Dialect::Text,
             threads: 1,
             connections: CONNECTION_COUNT,

@@ -267,6 +267,7 @@ fn spec(session: &Session, arguments: &ArgMatches) -> Spec {
     let counted = time(arguments, "duration").unwrap_or(Duration::from_secs(10));
     Spec {
         server: session.server.clone(),
+        login: session.login.clone(),
         dialect: match arguments.get_one::<String>("protocol").map(String::as_str) {
             Some("meta") => Dialect::Meta,
             Some("binary") => Dialect::Binary,

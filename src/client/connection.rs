@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::Error;
 use crate::limits::PORT_DEFAULT;
 use crate::protocol::client::{self as wire, Malformed, REPLY_LINE_SIZE_MAX, Reply};
@@ -92,6 +94,24 @@ pub struct Item {
     pub value: Vec<u8>,
 }
 
+/// Who one is to a daemon that asks for a login.
+#[derive(Clone)]
+pub struct Login {
+    /// The name of the user.
+    pub user: String,
+    /// The password.
+    pub password: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the password, wherever this is printed.
+        f.debug_struct("Login")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A conversation with a daemon, one request at a time.
 pub struct Connection {
     stream: Stream,
@@ -113,6 +133,24 @@ impl Connection {
             input: Vec::new(),
             start: 0,
         })
+    }
+
+    /// Logs in by the text protocol, as `-Y` of the daemon asks for: by a `set` whose value is
+    /// the user's name and password.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] and [`Error::Broken`].
+    pub fn login(&mut self, login: &Login) -> Result<(), Error> {
+        let mut words = Zeroizing::new(login.user.clone().into_bytes());
+        words.push(b' ');
+        words.extend_from_slice(&login.password);
+        self.set(b"login", 0, 0, &words)
+    }
+
+    /// The socket, when no reply is awaited.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
     }
 
     /// Sends bytes.
@@ -211,7 +249,8 @@ impl Connection {
     ///
     /// [`Error::Refused`] and [`Error::Broken`].
     pub fn set(&mut self, key: &[u8], flags: u32, exptime: i64, value: &[u8]) -> Result<(), Error> {
-        let mut request = Vec::with_capacity(value.len() + key.len() + 64);
+        // A login is sent in this way too.
+        let mut request = Zeroizing::new(Vec::with_capacity(value.len() + key.len() + 64));
         wire::set(&mut request, key, flags, exptime, value);
         self.send(&request)?;
         let line = self.line()?;

@@ -19,13 +19,17 @@ mod manual;
 mod report;
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-pub use connection::{Address, Connection};
+use zeroize::Zeroizing;
+
+pub use connection::{Address, Connection, Login};
 pub use error::{EXIT_CODES, Error};
 
 /// One command of the program.
@@ -74,18 +78,24 @@ pub struct Session {
     pub server: Address,
     /// Longest wait for it.
     pub timeout: Duration,
+    /// Who is asking, if the daemon wants to know.
+    pub login: Option<Login>,
     /// Whether output is for programs.
     pub json: bool,
 }
 
 impl Session {
-    /// Connects to the daemon.
+    /// Connects to the daemon, and logs in if that was asked for.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`].
+    /// [`Error::Connect`], and [`Error::Refused`] when the login fails.
     pub fn connect(&self) -> Result<Connection, Error> {
-        Connection::open(&self.server, self.timeout)
+        let mut connection = Connection::open(&self.server, self.timeout)?;
+        if let Some(login) = &self.login {
+            connection.login(login)?;
+        }
+        Ok(connection)
     }
 
     /// Writes to standard output.
@@ -149,6 +159,7 @@ fn obey(matches: &ArgMatches) -> Result<(), Error> {
             .get_one("timeout")
             .copied()
             .unwrap_or(TIMEOUT_DEFAULT),
+        login: login(arguments)?,
         json: arguments.get_flag("json"),
     };
     let verb = COMMANDS
@@ -169,6 +180,27 @@ fn from_environment() -> Result<Address, Error> {
     };
     text.parse()
         .map_err(|error| Error::Usage(format!("LARDER_SERVER: {error}")))
+}
+
+/// Who is asking. The password comes from a file, since others can see command lines.
+fn login(arguments: &ArgMatches) -> Result<Option<Login>, Error> {
+    let user = arguments.get_one::<String>("user").cloned();
+    let file = arguments.get_one::<PathBuf>("password-file");
+    let (user, file) = match (user, file) {
+        (None, None) => return Ok(None),
+        (Some(user), Some(file)) => (user, file),
+        _ => {
+            let words = "--user and --password-file go together";
+            return Err(Error::Usage(words.to_owned()));
+        }
+    };
+    let mut password = fs::read(file)
+        .map(Zeroizing::new)
+        .map_err(|error| Error::Local(io::Error::other(format!("{}: {error}", file.display()))))?;
+    while password.last().is_some_and(|&byte| byte == b'\n') {
+        password.pop();
+    }
+    Ok(Some(Login { user, password }))
 }
 
 /// The daemon to ask, unless told otherwise.
@@ -204,6 +236,21 @@ pub fn command() -> Command {
                 .value_name("SECONDS")
                 .help("Longest wait for the daemon [default: 5]")
                 .value_parser(|text: &str| seconds(text))
+                .global(true),
+        )
+        .arg(
+            Arg::new("user")
+                .long("user")
+                .value_name("NAME")
+                .help("Log in as this user, to a daemon with -Y")
+                .global(true),
+        )
+        .arg(
+            Arg::new("password-file")
+                .long("password-file")
+                .value_name("FILE")
+                .help("The file that holds the password and nothing else")
+                .value_parser(value_parser!(PathBuf))
                 .global(true),
         )
         .arg(

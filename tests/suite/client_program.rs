@@ -137,6 +137,37 @@ fn the_daemon_may_be_on_a_unix_socket() {
 }
 
 #[test]
+fn a_daemon_may_want_a_login() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("users"), "ann:secret\n").expect("a file");
+    std::fs::write(path("password"), "secret\n").expect("a file");
+    std::fs::write(path("wrong"), "guess\n").expect("a file");
+    let server = Server::start(&["-Y", &path("users")]);
+    let address = server.address().to_string();
+    let (right, wrong) = (path("password"), path("wrong"));
+    let login = ["--user", "ann", "--password-file", &right];
+    assert_eq!(
+        says(&address, &[&login[..], &["version"]].concat()),
+        "1.6.45\n"
+    );
+    says(&address, &[&login[..], &["set", "k", "hello"]].concat());
+    let few = ["bench", "--requests", "10", "--keys", "10"];
+    says(&address, &[&login[..], &few].concat());
+    fails(&address, &["get", "k"], 1, "refused");
+    let guess = ["--user", "ann", "--password-file", &wrong, "version"];
+    fails(&address, &guess, 1, "authentication failure");
+    fails(&address, &["--user", "ann", "version"], 2, "go together");
+    let binary = ["--protocol", "binary"];
+    fails(
+        &address,
+        &[&login[..], &few, &binary].concat(),
+        2,
+        "by text",
+    );
+}
+
+#[test]
 fn exit_codes_tell_what_went_wrong() {
     let server = Server::start(&["-I", "1k"]);
     let address = server.address().to_string();

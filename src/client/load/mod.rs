@@ -30,7 +30,7 @@ use hdrhistogram::Histogram;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::Error;
-use super::connection::{Address, Stream};
+use super::connection::{Address, Connection, Login, Stream};
 use crate::protocol::client::Dialect;
 use keys::{KeySpace, Pick, Popularity};
 use process::CpuTime;
@@ -83,6 +83,8 @@ pub enum Limit {
 pub struct Spec {
     /// Where to.
     pub server: Address,
+    /// Who is sending, if the daemon wants to know.
+    pub login: Option<Login>,
     /// In which words.
     pub dialect: Dialect,
     /// Threads of the load.
@@ -230,6 +232,9 @@ impl Spec {
         if self.depth == 0 {
             return refuse("a depth of 0 sends nothing");
         }
+        if self.login.is_some() && self.dialect == Dialect::Binary {
+            return refuse("a login is by text, and --protocol is binary");
+        }
         if self.cache_aside && self.multiget > 1 {
             return refuse("cache-aside asks for one key at a time");
         }
@@ -293,7 +298,11 @@ pub fn run(spec: &Spec) -> Result<Outcome, Error> {
     spec.check()?;
     let mut streams = Vec::with_capacity(spec.connections);
     for _ in 0..spec.connections {
-        streams.push(Stream::open(&spec.server, CONNECT_TIMEOUT)?);
+        let mut connection = Connection::open(&spec.server, CONNECT_TIMEOUT)?;
+        if let Some(login) = &spec.login {
+            connection.login(login)?;
+        }
+        streams.push(connection.into_stream());
     }
     let progress: Vec<Progress> = (0..spec.threads).map(|_| Progress::default()).collect();
     let is_timed = matches!(spec.limit, Limit::Time { .. });
