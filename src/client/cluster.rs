@@ -1,14 +1,20 @@
 //! `larder cluster`: the nodes that a daemon tells clients of, and which of them owns a key.
 
 use std::fmt::Write;
+use std::net::IpAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Error, Session, dev};
+use super::{Address, Connection, Error, Session, dev};
 use crate::cluster::placement::{Client, Placement};
 use crate::cluster::{Document, Node};
 use crate::protocol::client::is_key;
+
+/// Pause between two looks at a list that is to change.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The arguments of `cluster`, with its commands.
 pub(super) fn command() -> Command {
@@ -21,6 +27,29 @@ pub(super) fn command() -> Command {
                 .after_help("Examples:\n  larder cluster nodes\n  larder cluster nodes --json"),
         )
         .subcommand(owner_command())
+        .subcommand(
+            Command::new("join")
+                .about("Put a node on the list, or give the one of its name another address")
+                .arg(
+                    Arg::new("node")
+                        .value_name("NAME|IP|PORT")
+                        .help("The node, as clients are to be told of it")
+                        .required(true)
+                        .value_parser(|node: &str| node.parse::<Node>()),
+                )
+                .after_help("Example:\n  larder cluster join '127.0.0.1|127.0.0.1|11299'"),
+        )
+        .subcommand(
+            Command::new("leave")
+                .about("Take a node off the list, whether or not it runs")
+                .arg(
+                    Arg::new("name")
+                        .value_name("NAME[:PORT]")
+                        .help("Its name, with the port where several nodes have one name")
+                        .required(true),
+                )
+                .after_help("Example:\n  larder cluster leave 127.0.0.1:11299"),
+        )
         .subcommand(dev::command())
         .after_help("Example:\n  larder cluster nodes")
 }
@@ -64,7 +93,7 @@ fn owner_command() -> Command {
         .after_help(format!(
             "{clients}\nExamples:\n  larder cluster owner user:42\n  \
              larder cluster owner user:42 user:43 --client dalli\n  \
-             larder cluster owner user:42 --client pymemcache --nodes a|10.0.0.1|11211,b|10.0.0.2|11211"
+             larder cluster owner user:42 --client pymemcache --nodes 'a|10.0.0.1|11211,b|10.0.0.2|11211'"
         ))
 }
 
@@ -77,6 +106,8 @@ fn known() -> String {
 pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
     match arguments.subcommand() {
         Some(("nodes", _)) => nodes(session),
+        Some(("join", arguments)) => join(session, arguments),
+        Some(("leave", arguments)) => leave(session, arguments),
         Some(("owner", arguments)) => owner(session, arguments),
         Some(("dev", arguments)) => dev::run(session, arguments),
         _ => Err(Error::Usage("a command is missing".to_owned())),
@@ -145,6 +176,107 @@ fn nodes(session: &Session) -> Result<(), Error> {
     let heading = ["NAME", "IP", "PORT", "STATE", "SINCE"].map(str::to_owned);
     text.push_str(&table([&heading].into_iter().chain(&rows)));
     session.print(text)
+}
+
+fn join(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
+    let node: &Node = arguments.get_one("node").ok_or(Error::NotFound)?;
+    let old = document(session)?;
+    let mut nodes = old.nodes().to_vec();
+    // A name is a node, and comes back wherever it is. An address is a host, where nodes differ
+    // by their ports.
+    let is_host = node.name().parse::<IpAddr>().is_ok();
+    nodes.retain(|other| other.name() != node.name() || (is_host && other.port() != node.port()));
+    nodes.push(node.clone());
+    declare(session, &old, nodes)
+}
+
+fn leave(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
+    let text: &String = arguments.get_one("name").ok_or(Error::NotFound)?;
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => {
+            let port = port.parse::<u16>();
+            let wrong = |_| Error::Usage(format!("{text}: expected NAME or NAME:PORT"));
+            (name, Some(port.map_err(wrong)?))
+        }
+        None => (text.as_str(), None),
+    };
+    let is_it = |node: &Node| {
+        node.name().eq_ignore_ascii_case(name) && port.is_none_or(|port| node.port() == port)
+    };
+    let old = document(session)?;
+    match old.nodes().iter().filter(|node| is_it(node)).count() {
+        0 => return Err(Error::NotFound),
+        1 => {}
+        _ => {
+            let words = format!("{name}: several nodes have this name; say NAME:PORT");
+            return Err(Error::Usage(words));
+        }
+    }
+    let mut nodes = old.nodes().to_vec();
+    nodes.retain(|node| !is_it(node));
+    declare(session, &old, nodes)
+}
+
+/// Has clients told of these nodes instead of the old ones. Daemons that tell each other have to
+/// be told once; others all have to be told.
+fn declare(session: &Session, old: &Document, nodes: Vec<Node>) -> Result<(), Error> {
+    let refuse = |error| Error::Usage(format!("{error}"));
+    let mut connection = session.connect()?;
+    let report = connection.stats(&[b"cluster"]).unwrap_or_default();
+    let is_shared = report
+        .iter()
+        .any(|(n, value)| n == "source" && value == "gossip");
+    let mut told: Vec<Connection> = Vec::new();
+    let mut version = old.version();
+    if !is_shared {
+        let mut everybody = old.nodes().to_vec();
+        everybody.extend(nodes.iter().cloned());
+        everybody.sort();
+        everybody.dedup();
+        for node in &everybody {
+            match open(session, node) {
+                Ok((connection, served)) => {
+                    version = version.max(served);
+                    told.push(connection);
+                }
+                // Who is to go may have gone.
+                Err(error) if nodes.contains(node) => {
+                    session.complain(&format!("{node} is not told: {error}"));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    let new = Document::new(version.saturating_add(1), nodes).map_err(refuse)?;
+    connection.set_config(b"cluster", &new.encode())?;
+    for connection in &mut told {
+        connection.set_config(b"cluster", &new.encode())?;
+    }
+    let until = Instant::now() + session.timeout;
+    loop {
+        let now = document(session)?;
+        if now.nodes() == new.nodes() {
+            let (version, count) = (now.version(), now.nodes().len());
+            return session.print(format!("version {version}, {count} nodes\n"));
+        }
+        if Instant::now() > until {
+            let words = "the members have not agreed on it in time; see `larder cluster nodes`";
+            return Err(Error::Refused(words.to_owned()));
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// A connection to a node, and the version that it serves.
+fn open(session: &Session, node: &Node) -> Result<(Connection, u32), Error> {
+    let host = node
+        .ip()
+        .map_or_else(|| node.name().to_owned(), |ip| ip.to_string());
+    let port = node.port();
+    let mut connection = Connection::open(&Address::Tcp { host, port }, session.timeout)?;
+    let bytes = connection.config(b"cluster")?.unwrap_or_default();
+    let served = Document::parse(&bytes).map_or(0, |document| document.version());
+    Ok((connection, served))
 }
 
 /// Rows with their columns aligned.

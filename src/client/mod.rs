@@ -120,6 +120,12 @@ impl Session {
         self.print(format!("{value}\n"))
     }
 
+    /// Says on standard error that something has not worked which does not stop the rest.
+    pub fn complain(&self, words: &str) {
+        // Nobody may be listening any more.
+        drop(writeln!(io::stderr(), "larder: {words}"));
+    }
+
     /// Whether a person reads standard output.
     pub fn is_watched(&self) -> bool {
         io::stdout().is_terminal()

@@ -8,6 +8,7 @@ use clap::Command as CommandLine;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::Server;
+use crate::support::process::wait_until;
 
 fn larder(server: &str, words: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
@@ -66,7 +67,9 @@ fn every_example_of_the_help_works() {
             // It runs until it is ended; see `a_whole_cluster_runs_until_it_is_ended`.
             continue;
         }
-        let words: Vec<&str> = example.split_whitespace().skip(1).collect();
+        let words = example.split_whitespace().skip(1);
+        // As a shell would read them: no word has a blank in it.
+        let words: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
         says(&address, &words);
     }
 }
@@ -438,7 +441,7 @@ fn a_whole_cluster_runs_until_it_is_ended() {
     for (number, node) in (1..).zip(&nodes) {
         assert_eq!(*node, format!("127.0.0.{number}:{port}"));
         let text = says(node, &["cluster", "nodes"]);
-        assert!(text.starts_with("version 2"), "{text}");
+        assert!(text.contains("source gossip"), "{text}");
         assert_eq!(text.lines().count(), 5, "{text}");
         assert_eq!(text.matches(" self").count(), 1, "{text}");
     }
@@ -448,10 +451,74 @@ fn a_whole_cluster_runs_until_it_is_ended() {
         .map(|node| says(node, &["cluster", "owner", "k", "--client", "dalli"]))
         .collect();
     assert!(owners.iter().all(|owner| *owner == owners[0]), "{owners:?}");
+    // The list is changed for all by telling one.
+    let gone = format!("127.0.0.3:{port}");
+    says(&nodes[0], &["cluster", "leave", &gone]);
+    let two = says(&nodes[1], &["cluster", "nodes"]);
+    assert!(
+        wait_until(|| says(&nodes[1], &["cluster", "nodes"]).lines().count() == 4),
+        "{two}"
+    );
+    fails(&nodes[0], &["cluster", "leave", &gone], 1, "not found");
+    says(
+        &nodes[1],
+        &["cluster", "join", &format!("127.0.0.3|127.0.0.3|{port}")],
+    );
+    assert!(
+        wait_until(|| says(&nodes[0], &["cluster", "nodes"]).lines().count() == 5),
+        "{two}"
+    );
+
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     kill_process(pid.expect("a process"), Signal::TERM).expect("a signal to be sent");
     assert!(child.wait().expect("a child").success());
     for node in &nodes {
         fails(node, &["version"], 3, "cannot connect");
     }
+}
+
+#[test]
+fn nodes_that_nobody_else_tells_are_all_told_of_a_change() {
+    let servers = [(); 3].map(|()| Server::start(&[]));
+    let [one, two, three] = [0, 1, 2].map(|index: usize| servers[index].address());
+    let node = |address: std::net::SocketAddr| format!("127.0.0.1|127.0.0.1|{}", address.port());
+    let asks = |address: std::net::SocketAddr, words: &[&str]| says(&address.to_string(), words);
+    asks(one, &["cluster", "join", &node(two)]);
+    asks(one, &["cluster", "join", &node(three)]);
+    for server in [one, two, three] {
+        let text = asks(server, &["cluster", "nodes"]);
+        assert!(text.starts_with("version 3,"), "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
+    }
+    // Who goes is told too, since a client may ask there.
+    asks(
+        two,
+        &["cluster", "leave", &format!("127.0.0.1:{}", one.port())],
+    );
+    for server in [one, two, three] {
+        let text = asks(server, &["cluster", "nodes"]);
+        assert!(
+            text.starts_with("version 4,") && !text.contains(&one.port().to_string()),
+            "{text}"
+        );
+    }
+    let address = two.to_string();
+    fails(
+        &address,
+        &["cluster", "leave", "127.0.0.1"],
+        2,
+        "say NAME:PORT",
+    );
+    fails(&address, &["cluster", "join", "a_b||1"], 2, "no name");
+    let list = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(list.path(), "a||1\n").expect("a file");
+    let path = list.path().to_string_lossy();
+    let declared = Server::start(&["--cluster-file", &path]);
+    let address = declared.address().to_string();
+    fails(
+        &address,
+        &["cluster", "join", "b||1"],
+        1,
+        "declared by its operator",
+    );
 }

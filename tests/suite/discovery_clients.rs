@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use larder::cluster::placement::{Client as Rules, Placement};
 use larder::cluster::{Document, Node};
+use rustix::process::Signal;
 
+use crate::cluster::fresh_address;
 use crate::support::foreign::in_path;
 use crate::support::{Client, Server};
 
@@ -153,38 +155,63 @@ impl Drop for Application {
     }
 }
 
+/// A cluster that comes to its list by itself.
+struct Cluster {
+    folder: tempfile::TempDir,
+    seed: Option<SocketAddr>,
+}
+
 /// A daemon on an address of its own.
 struct Member {
-    _server: Server,
+    server: Server,
     address: SocketAddr,
 }
 
-impl Member {
-    fn start(number: u8) -> Self {
-        let ip = Ipv4Addr::new(127, 0, 0, number);
-        let flags = ["-l", &ip.to_string(), "-p", "-1", "-m", "8", "-t", "1"];
+impl Cluster {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = "0f1e2d3c4b5a69788796a5b4c3d2e1f0\n";
+        std::fs::write(folder.path().join("key"), key).expect("a key file");
+        Self { folder, seed: None }
+    }
+
+    /// Starts a daemon that joins. The first is the seed.
+    fn join(&mut self) -> Member {
+        let ip = fresh_address();
+        let seed = *self.seed.get_or_insert_with(|| {
+            let free = UdpSocket::bind((ip, 0)).expect("a free port");
+            free.local_addr().expect("an address")
+        });
+        let flags = [
+            format!("-l{ip}"),
+            "-p-1".to_owned(),
+            "-m8".to_owned(),
+            "-t1".to_owned(),
+            format!("--cluster-seeds={seed}"),
+            format!("--cluster-listen={ip}:{}", seed.port()),
+            format!("--cluster-key-file={}/key", self.folder.path().display()),
+            "--leave".to_owned(),
+        ];
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let server = Server::start_bare(&flags);
-        Self {
+        Member {
             address: (ip, server.address().port()).into(),
-            _server: server,
+            server,
         }
+    }
+}
+
+impl Member {
+    /// Goes off the list, and stops.
+    fn leave(mut self) {
+        self.server.signal(Signal::TERM);
+        let status = self.server.await_exit();
+        assert!(status.success(), "{status}");
     }
 
     fn node(&self) -> Node {
         let ip = self.address.ip();
         Node::new(&ip.to_string(), Some(ip), self.address.port()).expect("a node")
-    }
-}
-
-/// Tells each of these daemons that they are the cluster, as a control plane does.
-fn declare(version: u32, members: &[&Member]) {
-    let nodes = members.iter().map(|member| member.node()).collect();
-    let document = Document::new(version, nodes).expect("a list").encode();
-    for member in members {
-        let mut request = format!("config set cluster 0 {}\r\n", document.len()).into_bytes();
-        request.extend_from_slice(&document);
-        request.extend_from_slice(b"\r\n");
-        Client::tcp(member.address).ask(request, "STORED\r\n");
     }
 }
 
@@ -211,27 +238,27 @@ fn are_placed_by_the_rules(library: Library, members: &[&Member]) {
 
 /// An application follows its cluster through a start, a join and a leave.
 fn follows(library: Library) {
-    let [one, two, three] = [2, 3, 4].map(Member::start);
-    declare(2, &[&one, &two, &three]);
-    let Some(mut application) = Application::start(library, one.address) else {
+    // Found out before the cluster is started for nothing.
+    if library.interpreter().is_none() {
         return;
-    };
+    }
+    let mut cluster = Cluster::new();
+    let [one, two, three] = [(); 3].map(|()| cluster.join());
+    let mut application = Application::start(library, one.address).expect("an interpreter");
     application.uses(&[&one, &two, &three]);
     if library.stores() {
         application.stores();
         are_placed_by_the_rules(library, &[&one, &two, &three]);
     }
-    let four = Member::start(5);
-    declare(3, &[&one, &two, &three, &four]);
+    let four = cluster.join();
     application.uses(&[&one, &two, &three, &four]);
     if library.stores() {
         application.has_lost("join", KEY_COUNT / 4);
         application.stores();
         are_placed_by_the_rules(library, &[&one, &two, &three, &four]);
     }
-    declare(4, &[&one, &three, &four]);
+    two.leave();
     application.uses(&[&one, &three, &four]);
-    drop(two);
     if library.stores() {
         application.has_lost("leave", KEY_COUNT / 4);
         application.stores();

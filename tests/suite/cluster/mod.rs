@@ -18,7 +18,7 @@ const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0\n";
 
 /// The next address of this process in 127.0.0.0/8. Processes differ in the middle, so suites that
 /// run side by side do not meet.
-fn fresh_address() -> Ipv4Addr {
+pub(crate) fn fresh_address() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let last = NEXT.fetch_add(1, Ordering::Relaxed);
     assert_ne!(last, 255, "the addresses of one process are used up");
