@@ -609,16 +609,17 @@ impl Membership {
         // Not all at once, even if all have started at once.
         let spread = self.random_below(usize::try_from(pause / 4).unwrap_or(1));
         self.next_search = now + pause - pause / 8 + u64::try_from(spread).unwrap_or(0);
-        let mut hellos: Vec<SocketAddr> = self
-            .seeds
-            .iter()
-            .filter(|seed| !self.own_seeds.contains(seed))
-            .copied()
+        // A member needs no seed that is one, too; any other may lead to another cluster.
+        let members = self.roster().into_iter().flat_map(Roster::members);
+        let known: BTreeSet<SocketAddr> = members
+            .filter(|_| listed)
+            .flat_map(|member| [self.address(member), member.gossip])
+            .chain(self.own_seeds.iter().copied())
             .collect();
+        let seeds = self.seeds.iter().filter(|seed| !known.contains(seed));
+        let mut hellos: Vec<SocketAddr> = seeds.copied().collect();
         if listed && !hellos.is_empty() {
-            // One is enough to notice that there is another cluster.
-            let one = hellos[self.random_below(hellos.len())];
-            hellos = vec![one];
+            hellos = vec![hellos[self.random_below(hellos.len())]];
         }
         let (mut near, mut far) = (Vec::new(), Vec::new());
         for member in self.roster().into_iter().flat_map(Roster::members) {
