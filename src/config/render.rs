@@ -362,6 +362,22 @@ Stop gracefully: clients are served what they have asked for.
 .TP
 .B SIGHUP
 Read the file again and take over what can be.
+.SH ENVIRONMENT
+.TP
+.B LARDER_\\fINAME\\fR
+Every setting by its long name, in capitals and with underscores.
+.TP
+.B NOTIFY_SOCKET, WATCHDOG_USEC
+Where a service manager is told that clients can connect, that settings are read again and that the
+end begins, and how often it wants to hear that every thread still comes round; see
+.BR sd_notify (3).
+.TP
+.B LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES
+Sockets that a service manager has bound; see
+.BR sd_listen_fds (3).
+They are served instead of what \\-l, \\-p, \\-U and \\-s would bind. A TCP socket is treated as \\-l says
+of its address, any other as \\-B and \\-Z say. Where the settings name a unix socket, a UDP port or an
+address with a prefix that is not among the given ones, larderd does not start.
 .SH EXIT STATUS
 0 after a clean stop, 64 for a wrong option, 1 for anything else that kept it from serving.
 .SH SEE ALSO

@@ -9,6 +9,7 @@ mod password;
 mod pidfile;
 mod privileges;
 mod reload;
+mod systemd;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -17,14 +18,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::Builder;
 
+use crossbeam_channel::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::config::Config;
 use crate::config::parse::{self, Action, Loaded};
-use crate::server::{Control, Server};
+use crate::server::{Control, Given, Server};
 use pidfile::PidFile;
 use reload::Reload;
+use systemd::Manager;
 
 /// The exit code for a wrong option, as `sysexits.h` has it.
 const USAGE: u8 = 64;
@@ -32,7 +35,8 @@ const USAGE: u8 = 64;
 /// Runs the daemon with these arguments, its name first, until it is told to stop.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match parse::parse(arguments.iter().cloned(), &environment()) {
+    let environment = environment();
+    match parse::parse(arguments.iter().cloned(), &environment) {
         Err(error) => {
             complain(&error);
             ExitCode::from(USAGE)
@@ -55,12 +59,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Ok(Action::Run(loaded)) => {
             if loaded.config.daemonize && !background::is_background() {
+                if systemd::has_sockets(&environment) {
+                    let cause = "-d: the sockets of the service manager are for this process, and \
+                                 not for one in the background; leave -d out";
+                    complain(&cause);
+                    return ExitCode::from(USAGE);
+                }
                 return background::launch(&arguments).unwrap_or_else(|error| {
                     complain(&format!("-d: cannot start in the background: {error}"));
                     ExitCode::FAILURE
                 });
             }
-            serve(*loaded, arguments).unwrap_or_else(|failure| {
+            serve(*loaded, arguments, &environment).unwrap_or_else(|failure| {
                 complain(&failure.text);
                 ExitCode::from(failure.code)
             })
@@ -120,7 +130,11 @@ fn complain(cause: &dyn Display) {
     drop(writeln!(io::stderr(), "larderd: {cause}"));
 }
 
-fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+fn serve(
+    loaded: Loaded,
+    arguments: Vec<OsString>,
+    environment: &systemd::Environment,
+) -> Result<ExitCode, Failure> {
     let Loaded {
         config, warnings, ..
     } = &loaded;
@@ -132,15 +146,28 @@ fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> 
     if config.daemonize {
         background::detach();
     }
+    let given = systemd::take_sockets(environment).map_err(Failure::usage)?;
+    if !given.is_empty() {
+        let names: Vec<&str> = given.iter().map(|given| given.name.as_str()).collect();
+        let names = names.join(",");
+        log::info!("the service manager's sockets are served, and no others  names={names}");
+    }
+    let manager = Arc::new(Manager::new(environment));
     // From here on a signal waits for the thread below instead of killing us.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(Failure::new)?;
-    let server = start(&config)?;
+    let server = start(&config, given)?;
+    let status: Arc<str> = status(&config, &server).into();
+    let told = Told {
+        manager: Arc::clone(&manager),
+        status: Arc::clone(&status),
+    };
     let control = server.control();
     let reload = Reload::new(arguments, loaded, Arc::clone(server.shared()));
     Builder::new()
         .name("larder-signals".to_owned())
-        .spawn(move || handle(signals, &control, reload))
+        .spawn(move || handle(signals, &control, reload, &told))
         .map_err(Failure::new)?;
+    let watched = watch(&server, &manager, &status)?;
 
     let pid_file = config.pid_file.as_deref().and_then(|path| {
         let written = PidFile::write(path);
@@ -154,27 +181,50 @@ fn serve(loaded: Loaded, arguments: Vec<OsString>) -> Result<ExitCode, Failure> 
         confine::confine().map_err(|error| Failure::new(format!("-o drop_privileges: {error}")))?;
     }
     announce(&config, &server);
+    manager.ready(&status);
     if config.daemonize {
         background::ready(config.verbosity > 0).map_err(Failure::new)?;
     }
     let stop = server.wait();
     log::info!("stopping  graceful={}", stop.graceful);
+    manager.stopping();
     server.leave_cluster();
+    // Threads that end by and by are not to be taken for stuck ones.
+    drop(watched);
     server.stop(stop.graceful);
     drop(pid_file);
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
+/// Has the service manager told that all threads come round, if it wants to know. That ends when
+/// the sender is dropped.
+fn watch(
+    server: &Server,
+    manager: &Arc<Manager>,
+    status: &Arc<str>,
+) -> Result<Sender<()>, Failure> {
+    let (stop, stopped) = crossbeam_channel::bounded(0);
+    if let Some(period) = manager.watchdog() {
+        let (manager, status) = (Arc::clone(manager), Arc::clone(status));
+        let mut pulse = server.pulse();
+        Builder::new()
+            .name("larder-watchdog".to_owned())
+            .spawn(move || manager.watch(&mut pulse, period, &status, &stopped))
+            .map_err(Failure::new)?;
+    }
+    Ok(stop)
+}
+
 /// Binds what root may bind, becomes who it should be, and only then starts threads.
-fn start(config: &Config) -> Result<Server, Failure> {
+fn start(config: &Config, given: Vec<Given>) -> Result<Server, Failure> {
     let identity = privileges::identity(config).map_err(Failure::usage)?;
     privileges::raise_limits(config).map_err(Failure::new)?;
-    let bound = Server::bind(config.clone()).map_err(Failure::new)?;
+    // The file of a socket that was given belongs to whom its giver has chosen.
+    let own_socket = config.unix_socket.as_deref().filter(|_| given.is_empty());
+    let bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
     if let Some(identity) = identity {
-        identity
-            .take_on(config.unix_socket.as_deref())
-            .map_err(Failure::new)?;
+        identity.take_on(own_socket).map_err(Failure::new)?;
         if config.core_dumps {
             privileges::allow_core_files();
         }
@@ -187,14 +237,9 @@ fn start(config: &Config) -> Result<Server, Failure> {
 }
 
 fn announce(config: &Config, server: &Server) {
-    let addresses: Vec<String> = server
-        .local_addrs()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
     log::info!(
         "serving  tcp={} udp={} unix={} workers={} memory_mb={} pid={}",
-        addresses.join(","),
+        addresses(server),
         server.udp_addrs().len(),
         config
             .unix_socket
@@ -206,14 +251,40 @@ fn announce(config: &Config, server: &Server) {
     );
 }
 
+/// The same for the service manager's one line.
+fn status(config: &Config, server: &Server) -> String {
+    let at = match (addresses(server), &config.unix_socket) {
+        (tcp, None) => tcp,
+        (tcp, Some(path)) if tcp.is_empty() => path.display().to_string(),
+        (tcp, Some(path)) => format!("{tcp},{}", path.display()),
+    };
+    let (workers, memory_mb) = (config.workers, config.memory_limit >> 20);
+    let status = format!("Serving {at} with {workers} threads and {memory_mb} MB");
+    // The manager is told one thing a line.
+    status.replace(char::is_control, "?")
+}
+
+fn addresses(server: &Server) -> String {
+    let addresses = server.local_addrs().iter().map(ToString::to_string);
+    addresses.collect::<Vec<_>>().join(",")
+}
+
+/// What the service manager hears while signals are handled.
+struct Told {
+    manager: Arc<Manager>,
+    status: Arc<str>,
+}
+
 /// Turns signals into requests to the server, until the process ends.
-fn handle(mut signals: Signals, control: &Control, mut reload: Reload) {
+fn handle(mut signals: Signals, control: &Control, mut reload: Reload, told: &Told) {
     let mut is_stopping = false;
     for signal in signals.forever() {
         match signal {
             SIGHUP => {
+                told.manager.reloading();
                 reload.run();
                 control.reload_cluster();
+                told.manager.ready(&told.status);
             }
             SIGUSR1 => control.shutdown(true),
             _ if is_stopping => {

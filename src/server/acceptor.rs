@@ -135,6 +135,7 @@ impl Acceptor {
                     entrance.ready = true;
                 }
             }
+            self.gate.beat.tick();
             patience = self.accept_all();
         }
         for entrance in &self.entrances {

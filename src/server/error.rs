@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+pub use super::given::GivenError;
 pub use super::peers::PeersError;
 pub use super::tls::TlsError;
 use crate::auth::FileError;
@@ -50,6 +51,8 @@ pub enum StartError {
         /// Those among the needed that are not for clients.
         spare: u64,
     },
+    /// A socket of the service manager cannot be used.
+    Given(GivenError),
     /// A certificate or key cannot be used.
     Tls(TlsError),
     /// A file or address of the cluster cannot be used.
@@ -112,6 +115,7 @@ impl fmt::Display for StartError {
                  (ulimit -n, LimitNOFILE) or give -c {} or less",
                 allowed.saturating_sub(*spare)
             ),
+            Self::Given(error) => write!(f, "{error}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Peers(error) => write!(f, "{error}"),
             Self::Users(source) => write!(f, "users are not known: {source}"),
@@ -133,7 +137,7 @@ impl std::error::Error for StartError {
             Self::Tls(error) => Some(error),
             Self::Peers(error) => Some(error),
             Self::Users(source) => Some(source),
-            Self::Descriptors { .. } => None,
+            Self::Given(_) | Self::Descriptors { .. } => None,
         }
     }
 }

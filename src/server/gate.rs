@@ -6,6 +6,8 @@ use std::time::Instant;
 use mio::Waker;
 use parking_lot::Mutex;
 
+use super::pulse::Beat;
+
 /// Counts open connections against `-c`. The acceptor admits, workers release.
 pub(super) struct Gate {
     limit: usize,
@@ -19,6 +21,8 @@ pub(super) struct Gate {
     paused_since: Mutex<Option<Instant>>,
     /// When the operator was last told about a client, in seconds of uptime; zero is never.
     hinted_s: AtomicU32,
+    /// Counts the acceptor's rounds.
+    pub(super) beat: Beat,
 }
 
 /// Least time between two hints about clients, in seconds.
@@ -37,6 +41,7 @@ impl Gate {
             paused_us: AtomicU64::new(0),
             paused_since: Mutex::new(None),
             hinted_s: AtomicU32::new(0),
+            beat: Beat::default(),
         }
     }
 

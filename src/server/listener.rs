@@ -44,7 +44,7 @@ pub(super) struct DatagramSocket {
     pub(super) dialect: Dialect,
 }
 
-/// All sockets of a server.
+/// All sockets of a server that clients come in by.
 pub(super) struct Sockets {
     pub(super) listeners: Vec<Listener>,
     pub(super) datagrams: Vec<DatagramSocket>,
@@ -53,7 +53,7 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds everything that the settings ask for, and writes the port file.
+    /// Binds everything that the settings ask for.
     pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
         let mut listeners = Vec::new();
         let mut datagrams = Vec::new();
@@ -89,20 +89,23 @@ impl Sockets {
             listeners.push(listener);
             unix_file = Some(file);
         }
-        let sockets = Self {
+        Ok(Self {
             listeners,
             datagrams,
             unix_file,
+        })
+    }
+
+    /// Writes the port file, where one is asked for.
+    pub(super) fn tell_ports(&self, config: &Config) -> Result<(), StartError> {
+        let Some(path) = &config.port_file else {
+            return Ok(());
         };
-        if let Some(path) = &config.port_file {
-            sockets
-                .write_ports(path)
-                .map_err(|source| StartError::PortFile {
-                    path: path.clone(),
-                    source,
-                })?;
-        }
-        Ok(sockets)
+        self.write_ports(path)
+            .map_err(|source| StartError::PortFile {
+                path: path.clone(),
+                source,
+            })
     }
 
     /// Addresses of the TCP listeners, in the order of the settings.
@@ -155,11 +158,7 @@ fn bind_each(
     let mut bound_any = false;
     let mut missing = None;
     for listen in all {
-        let dialect = match listen.protocol {
-            None | Some(BindingProtocol::Auto) => Dialect::Auto,
-            Some(BindingProtocol::Ascii) => Dialect::Text,
-            Some(BindingProtocol::Binary) => Dialect::Binary,
-        };
+        let dialect = dialect(listen.protocol);
         let mut bound_this = false;
         for address in resolve(listen)? {
             let fail = |source| StartError::Listen {
@@ -206,7 +205,17 @@ fn is_absent(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
-fn resolve(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
+/// What is spoken where the settings say this.
+pub(super) fn dialect(protocol: Option<BindingProtocol>) -> Dialect {
+    match protocol {
+        None | Some(BindingProtocol::Auto) => Dialect::Auto,
+        Some(BindingProtocol::Ascii) => Dialect::Text,
+        Some(BindingProtocol::Binary) => Dialect::Binary,
+    }
+}
+
+/// All addresses that an entry of `-l` stands for.
+pub(super) fn resolve(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
     let port = listen.port.unwrap_or(0);
     if listen.host == "*" {
         return Ok(vec![
@@ -300,11 +309,7 @@ fn bind_unix(path: &Path, config: &Config) -> Result<(Listener, SocketFile), Sta
         Ok(socket)
     };
     let socket = bind().map_err(fail)?;
-    let dialect = match config.protocol {
-        BindingProtocol::Auto => Dialect::Auto,
-        BindingProtocol::Ascii => Dialect::Text,
-        BindingProtocol::Binary => Dialect::Binary,
-    };
+    let dialect = dialect(Some(config.protocol));
     let file = SocketFile::new(path).map_err(fail)?;
     let listener = Listener {
         socket: socket.into(),
@@ -409,6 +414,7 @@ mod tests {
             ..Config::default()
         };
         let sockets = Sockets::bind(&config).unwrap();
+        sockets.tell_ports(&config).unwrap();
         let tcp: Vec<u16> = sockets
             .tcp_addresses()
             .iter()

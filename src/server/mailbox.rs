@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
 use super::census::Info;
+use super::pulse::Beat;
 use super::stream::Stream;
 use crate::session::Dialect;
 
@@ -56,6 +57,8 @@ pub(super) struct Mailbox {
     watchers: AtomicUsize,
     /// Descriptor of the connection that is being served; -1 for none.
     current: AtomicI32,
+    /// Counts how often the worker has opened the box.
+    pub(super) beat: Beat,
 }
 
 impl Mailbox {
@@ -70,6 +73,7 @@ impl Mailbox {
             load: AtomicUsize::new(0),
             watchers: AtomicUsize::new(0),
             current: AtomicI32::new(-1),
+            beat: Beat::default(),
         };
         (mailbox, letters)
     }
@@ -93,6 +97,7 @@ impl Mailbox {
     /// Said by the worker before it empties the box: what comes later wakes it again.
     pub(super) fn seen(&self) {
         self.signalled.swap(false, Ordering::AcqRel);
+        self.beat.tick();
     }
 
     /// Connections given to this worker.

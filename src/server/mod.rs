@@ -17,12 +17,14 @@ mod connection;
 mod desk;
 mod error;
 mod gate;
+mod given;
 mod handshaker;
 mod host;
 mod listener;
 mod logins;
 mod mailbox;
 mod peers;
+mod pulse;
 mod stream;
 mod tls;
 mod udp;
@@ -40,7 +42,9 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit};
 
-pub use error::{PeersError, StartError, TlsError};
+pub use error::{GivenError, PeersError, StartError, TlsError};
+pub use given::{Given, GivenSocket};
+pub use pulse::Pulse;
 
 use acceptor::Acceptor;
 use census::{Census, Info, Place};
@@ -51,6 +55,7 @@ use host::ServerHost;
 use listener::{DatagramSocket, SocketFile, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
 use peers::Peers;
+use pulse::{Beat, Watched};
 use tls::Tls;
 use udp::Datagrams;
 use worker::Worker;
@@ -124,6 +129,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     handshakers: Vec<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
+    upkeep_beat: Arc<Beat>,
     tls: Option<Arc<Tls>>,
     logins: Option<JoinHandle<()>>,
     unix_file: Option<SocketFile>,
@@ -133,6 +139,20 @@ pub struct Server {
 /// Workers for whom one thread shakes hands. It manages about a thousand RSA handshakes a second,
 /// and three times as many with an ECDSA key.
 const WORKERS_PER_HANDSHAKER: usize = 4;
+
+/// The thread that takes connections in, by the name that the system shows.
+const ACCEPTOR: &str = "larder-accept";
+
+/// The thread that keeps time and house, in the same way.
+const UPKEEP: &str = "larder-upkeep";
+
+fn worker_name(index: usize) -> String {
+    format!("larder-w{index}")
+}
+
+fn handshaker_name(index: usize) -> String {
+    format!("larder-tls{index}")
+}
 
 /// The parts of a worker, or of a thread that shakes hands, before it has a thread.
 struct Seat {
@@ -148,7 +168,7 @@ impl Server {
     ///
     /// See [`StartError`]: each names what could not be had and what to do.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        Self::bind(config)?.start()
+        Self::bind(config, Vec::new())?.start()
     }
 
     /// Reads the users and certificates that the settings name, and serves nobody.
@@ -162,16 +182,22 @@ impl Server {
         Ok(())
     }
 
-    /// Reads the certificates, binds every listener and writes the port file.
+    /// Reads the certificates, binds every listener and writes the port file. Given sockets are
+    /// served instead of what the settings would bind.
     ///
     /// # Errors
     ///
-    /// When a certificate or key cannot be used, an address cannot be had, or the port file not
-    /// written.
-    pub fn bind(config: Config) -> Result<Bound, StartError> {
+    /// When a certificate or key cannot be used, an address cannot be had, the given sockets
+    /// contradict the settings, or the port file cannot be written.
+    pub fn bind(config: Config, given: Vec<Given>) -> Result<Bound, StartError> {
         // Before the sockets, and before privileges are given up: the key may be root's.
         let tls = Tls::load(&config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
-        let sockets = Sockets::bind(&config)?;
+        let sockets = if given.is_empty() {
+            Sockets::bind(&config)?
+        } else {
+            given::adopt(&config, given).map_err(StartError::Given)?
+        };
+        sockets.tell_ports(&config)?;
         let peers = peers::Prepared::new(&config, &sockets.tcp_addresses());
         Ok(Bound {
             peers: peers.map_err(StartError::Peers)?,
@@ -199,6 +225,17 @@ impl Server {
     /// By what the server may be asked to stop.
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// By what the threads are asked whether they still come round.
+    pub fn pulse(&self) -> Pulse {
+        let workers = (0..).map(worker_name).zip(&self.mailboxes);
+        let handshakers = (0..).map(handshaker_name).zip(&self.handshaker_mailboxes);
+        let mailboxes = workers.chain(handshakers);
+        let mailboxes = mailboxes.map(|(name, m)| (name, Watched::Worker(Arc::clone(m))));
+        let acceptor = Watched::Acceptor(Arc::clone(&self.gate));
+        let upkeep = Watched::Upkeep(Arc::clone(&self.upkeep_beat));
+        Pulse::new(mailboxes.chain([(ACCEPTOR.to_owned(), acceptor), (UPKEEP.to_owned(), upkeep)]))
     }
 
     /// Waits until somebody asks for a stop: a client by `shutdown`, or whoever has a
@@ -360,6 +397,7 @@ impl Bound {
             workers: Vec::new(),
             handshakers: Vec::new(),
             upkeep: None,
+            upkeep_beat: Arc::default(),
             tls,
             logins: None,
             unix_file,
@@ -402,8 +440,8 @@ impl Server {
             let desk = self.desk(index, &self.mailboxes[index], census);
             let worker = Worker::new(desk, seat.poll, seat.letters, seat.datagrams)
                 .map_err(StartError::System)?;
-            let name = format!("larder-w{index}");
-            self.workers.push(spawn(name, move || worker.run())?);
+            self.workers
+                .push(spawn(worker_name(index), move || worker.run())?);
         }
         for (index, seat) in handshaker_seats.into_iter().enumerate() {
             let Some(tls) = self.tls.clone() else { break };
@@ -411,9 +449,8 @@ impl Server {
             let desk = self.desk(self.mailboxes.len() + index, mailbox, census);
             let workers = self.mailboxes.clone();
             let handshaker = Handshaker::new(desk, tls, workers, seat.poll, seat.letters);
-            let name = format!("larder-tls{index}");
             self.handshakers
-                .push(spawn(name, move || handshaker.run())?);
+                .push(spawn(handshaker_name(index), move || handshaker.run())?);
         }
         let (stop, stopped) = crossbeam_channel::bounded(0);
         self.upkeep_stop = Some(stop);
@@ -425,8 +462,9 @@ impl Server {
         }
         let shared = Arc::clone(&self.shared);
         let mailboxes = self.mailboxes.clone();
-        let keep = move || upkeep::run(&shared, &mailboxes, &stopped);
-        self.upkeep = Some(spawn("larder-upkeep".to_owned(), keep)?);
+        let beat = Arc::clone(&self.upkeep_beat);
+        let keep = move || upkeep::run(&shared, &mailboxes, &beat, &stopped);
+        self.upkeep = Some(spawn(UPKEEP.to_owned(), keep)?);
         let acceptor = Acceptor::new(
             accept_poll,
             listeners,
@@ -437,7 +475,7 @@ impl Server {
             Arc::clone(&self.stopping),
         )
         .map_err(StartError::System)?;
-        self.acceptor = Some(spawn("larder-accept".to_owned(), || acceptor.run())?);
+        self.acceptor = Some(spawn(ACCEPTOR.to_owned(), || acceptor.run())?);
         Ok(())
     }
 }

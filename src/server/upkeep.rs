@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::mailbox::Mailbox;
+use super::pulse::Beat;
 use crate::session::Shared;
 
 /// Longest pause between two looks: the store is asked for work ten times a second at least.
@@ -22,9 +23,10 @@ const STEP_PAUSE_MIN: Duration = Duration::from_micros(50);
 const WATCH_PAUSE: Duration = Duration::from_millis(10);
 
 /// Keeps time and house until `stop` is gone.
-pub(super) fn run(shared: &Shared, workers: &[Arc<Mailbox>], stop: &Receiver<()>) {
+pub(super) fn run(shared: &Shared, workers: &[Arc<Mailbox>], beat: &Beat, stop: &Receiver<()>) {
     let mut pause = PAUSE_MIN;
     loop {
+        beat.tick();
         shared.clock.tick();
         let now = shared.clock.now();
         let began = Instant::now();

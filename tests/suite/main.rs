@@ -26,6 +26,7 @@ mod rights;
 mod sasl;
 mod siege;
 mod support;
+mod systemd;
 mod tls;
 mod transcripts;
 mod truncation;

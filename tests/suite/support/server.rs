@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -55,6 +56,25 @@ impl Server {
         Self::spawn(prepared(command), flags, &[], false)
     }
 
+    /// As [`Self::start_bare_with`], with one or two sockets handed over as systemd does it.
+    #[track_caller]
+    pub(crate) fn start_given(
+        sockets: Vec<OwnedFd>,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        // A shell moves them from its standard streams to where they belong, and becomes larderd.
+        let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$; exec \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "sh"]).arg(larderd());
+        let mut command = prepared(command);
+        command.env("LISTEN_FDS", sockets.len().to_string());
+        let mut sockets = sockets.into_iter();
+        command.stdin(sockets.next().expect("a socket"));
+        command.stdout(sockets.next().map_or_else(Stdio::null, Stdio::from));
+        Self::spawn(command, flags, environment, false)
+    }
+
     /// Starts memcached, if there is one, in the same way.
     #[track_caller]
     pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
@@ -82,7 +102,6 @@ impl Server {
         }
         let here = folder.path().to_string_lossy();
         command.args(flags.iter().map(|flag| flag.replace("FOLDER", &here)));
-        command.stdin(Stdio::null()).stdout(Stdio::null());
         let log = std::fs::File::create(folder.path().join("log")).expect("a log file");
         let child = command.stderr(log).spawn().expect("a daemon to start");
         let mut server = Self {
@@ -244,6 +263,7 @@ fn command(program: &Path) -> Command {
 }
 
 fn prepared(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
     command.env("LARDER_DEBUG_COMMANDS", "1");
     if is_root() {
         command.args(["-u", "root"]);
