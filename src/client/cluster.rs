@@ -273,7 +273,7 @@ fn open(session: &Session, node: &Node) -> Result<(Connection, u32), Error> {
         .ip()
         .map_or_else(|| node.name().to_owned(), |ip| ip.to_string());
     let port = node.port();
-    let mut connection = Connection::open(&Address::Tcp { host, port }, session.timeout)?;
+    let mut connection = session.connect_to(&Address::Tcp { host, port })?;
     let bytes = connection.config(b"cluster")?.unwrap_or_default();
     let served = Document::parse(&bytes).map_or(0, |document| document.version());
     Ok((connection, served))

@@ -91,7 +91,16 @@ impl Session {
     ///
     /// [`Error::Connect`], and [`Error::Refused`] when the login fails.
     pub fn connect(&self) -> Result<Connection, Error> {
-        let mut connection = Connection::open(&self.server, self.timeout)?;
+        self.connect_to(&self.server)
+    }
+
+    /// Connects to another daemon of the same cluster, where the same login holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub fn connect_to(&self, server: &Address) -> Result<Connection, Error> {
+        let mut connection = Connection::open(server, self.timeout)?;
         if let Some(login) = &self.login {
             connection.login(login)?;
         }

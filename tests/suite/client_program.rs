@@ -522,3 +522,34 @@ fn nodes_that_nobody_else_tells_are_all_told_of_a_change() {
         "declared by its operator",
     );
 }
+
+#[test]
+fn only_an_administrator_changes_the_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let users = "ann:secret\nuser ann +@all\nbob:secret\nuser bob +@read +@write\n";
+    std::fs::write(path("users"), users).expect("a file");
+    std::fs::write(path("password"), "secret\n").expect("a file");
+    let servers = [(); 2].map(|()| Server::start(&["-Y", &path("users")]));
+    let [one, two] = [0, 1].map(|index: usize| servers[index].address());
+    let node = format!("127.0.0.1|127.0.0.1|{}", two.port());
+    let password = path("password");
+    let join = |user| {
+        let login = ["--user", user, "--password-file", &password];
+        [&login[..], &["cluster", "join", &node]].concat()
+    };
+    fails(&one.to_string(), &join("bob"), 1, "permission denied");
+    says(&one.to_string(), &join("ann"));
+    let nodes = [
+        "--user",
+        "bob",
+        "--password-file",
+        &password,
+        "cluster",
+        "nodes",
+    ];
+    for server in [one, two] {
+        let text = says(&server.to_string(), &nodes);
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+}
