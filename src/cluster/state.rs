@@ -100,6 +100,7 @@ mod tests {
         let roster = Roster::found(ClusterId::default(), 9, member);
         Saved {
             life: 7,
+            epoch: 3,
             acceptor: Acceptor::new(roster.head()),
             roster: Some(roster),
             served: None,

@@ -95,6 +95,8 @@ pub struct Setup {
 pub struct Saved {
     /// Its life.
     pub life: Life,
+    /// Its last start: the next is later, even if the clock was put back.
+    pub epoch: u64,
     /// The newest roster it knows.
     pub roster: Option<Roster>,
     /// What it has promised.
@@ -210,14 +212,17 @@ pub struct Membership {
 impl Membership {
     /// A node that starts, with what it has written down in an earlier run. Nothing is sent before
     /// the first [`Self::tick`].
-    pub fn new(setup: Setup, saved: Option<Saved>, now: u64) -> Self {
+    pub fn new(mut setup: Setup, saved: Option<Saved>, now: u64) -> Self {
         let mut random = setup.random_seed;
-        let saved = saved.unwrap_or_else(|| Saved {
+        let mut saved = saved.unwrap_or_else(|| Saved {
             life: next_random(&mut random).max(1),
+            epoch: 0,
             roster: None,
             acceptor: Acceptor::default(),
             served: None,
         });
+        setup.epoch = setup.epoch.max(saved.epoch.saturating_add(1));
+        saved.epoch = setup.epoch;
         let mut membership = Self {
             head: saved.roster.as_ref().map(Roster::head).unwrap_or_default(),
             random,

@@ -142,6 +142,33 @@ fn only_the_half_with_a_majority_changes_the_list() {
 }
 
 #[test]
+fn a_vote_outlives_its_voter() {
+    let mut simulation = grown(3, &[0]);
+    let before = simulation.version(0);
+    // The last one moves, has the others agree to that, and is cut off before it can say so.
+    simulation.kill(2);
+    simulation.start(2, true);
+    simulation.cut_when_published(2);
+    assert!(simulation.run_until(10_000, |s| s.version(2) > before));
+    // They have only accepted it, and forget all that is not on their disks.
+    for index in 0..2 {
+        assert_eq!(simulation.version(index), before);
+        simulation.kill(index);
+        simulation.start(index, true);
+    }
+    // They repeat the decision before they make another.
+    let moved = |s: &Simulation| s.version(0) > before + 1 && s.version(0) == s.version(1);
+    assert!(
+        simulation.run_until(20_000, moved),
+        "{}",
+        simulation.describe()
+    );
+    simulation.part(2, 0);
+    let healed = |s: &Simulation| s.agree_on(&[0, 1, 2]) && s.version(2) > before + 1;
+    assert!(simulation.run_until(10_000, healed));
+}
+
+#[test]
 fn a_second_daemon_under_a_name_in_use_is_denied() {
     let mut simulation = grown(3, &[0]);
     let before = simulation.version(0);
@@ -175,6 +202,23 @@ fn an_operator_declares_who_is_listed() {
     simulation.start(2, false);
     let back = |s: &Simulation| s.roster(0).is_some_and(|roster| roster.len() == 4);
     assert!(simulation.run_until(10_000, back));
+}
+
+#[test]
+fn an_operator_who_vouches_for_the_dead_frees_a_cluster_without_a_majority() {
+    let mut simulation = grown(3, &[0]);
+    let before = simulation.version(0);
+    (1..3).for_each(|index| simulation.kill(index));
+    simulation.run_for(15_000);
+    let nodes = [Node::new("cache-000.example", None, 11211).unwrap()];
+    let now = simulation.now;
+    simulation.drive(0, |membership| membership.declare(&nodes, now));
+    assert!(simulation.run_until(10_000, |s| s.agree_on(&[0])));
+    // Others may have agreed on something meanwhile, had they not been dead.
+    assert!(simulation.version(0) > before + 1000);
+    // They come back nevertheless, know nothing of it at first, and follow.
+    (1..3).for_each(|index| simulation.start(index, false));
+    assert!(simulation.run_until(20_000, |s| s.agree_on(&[0, 1, 2])));
 }
 
 #[test]

@@ -57,6 +57,10 @@ pub(super) struct Simulation {
     addresses: BTreeMap<SocketAddr, usize>,
     next_address: u32,
     eject_after_ms: Option<u64>,
+    /// This node is cut off as soon as it publishes, before it can tell anybody.
+    cut_when_published: Option<usize>,
+    /// Datagrams are changed on their way, past any seal: then nothing but survival is expected.
+    corrupt: bool,
     /// Documents that clients were told.
     pub(super) published: usize,
 }
@@ -76,6 +80,8 @@ impl Simulation {
             addresses: BTreeMap::new(),
             next_address: 0,
             eject_after_ms: None,
+            cut_when_published: None,
+            corrupt: false,
             published: 0,
         };
         for index in 0..count {
@@ -192,6 +198,11 @@ impl Simulation {
         self.seats[index].side = side;
     }
 
+    /// Cuts a node off as soon as it publishes, before it can tell anybody.
+    pub(super) fn cut_when_published(&mut self, index: usize) {
+        self.cut_when_published = Some(index);
+    }
+
     pub(super) fn set_loss(&mut self, in_thousand: u64) {
         self.loss = in_thousand;
     }
@@ -282,7 +293,10 @@ impl Simulation {
         let Some((membership, swim)) = &mut self.seats[index].running else {
             return;
         };
-        let packet = Packet::decode(bytes).expect("a packet as it was sent");
+        let Some(packet) = Packet::decode(bytes) else {
+            assert!(self.corrupt, "a packet is read as it was written");
+            return;
+        };
         if let Message::Swim(data) = &packet.message {
             swim.handle(data, now);
         }
@@ -334,7 +348,13 @@ impl Simulation {
     }
 
     fn post(&mut self, index: usize, to: SocketAddr, packet: &Packet) {
-        let bytes = packet.encode();
+        let mut bytes = packet.encode();
+        if self.corrupt && next_random(&mut self.random) % 4 == 0 {
+            for _ in 0..1 + self.random(3) {
+                let at = self.random(bytes.len());
+                bytes[at] = u8::try_from(self.random(256)).unwrap();
+            }
+        }
         assert!(bytes.len() <= MESSAGE_SIZE_MAX + 16);
         self.seats[index].sent += (bytes.len() + OVERHEAD) as u64;
         let Some(&target) = self.addresses.get(&to) else {
@@ -352,8 +372,18 @@ impl Simulation {
     /// The invariants, at the moment when something is told to clients.
     fn check(&mut self, index: usize, membership: &Membership, document: &Document) {
         self.published += 1;
+        if self.corrupt {
+            return;
+        }
         let (version, text) = (document.version(), document.encode());
         let now = self.now;
+        if self
+            .cut_when_published
+            .take_if(|cut| *cut == index)
+            .is_some()
+        {
+            self.seats[index].side = 1;
+        }
         let seat = &mut self.seats[index];
         assert!(
             version > seat.served || (version == seat.served && text == seat.text),
@@ -565,4 +595,21 @@ fn nodes_that_lose_their_memory_and_seeds_that_found_apart_change_nothing_about_
             simulation.meanings.len()
         );
     }
+}
+
+#[test]
+fn members_that_talk_nonsense_stop_nobody() {
+    let seed = setting("LARDER_SIM_SEED", 1) as u64;
+    let mut simulation = Simulation::new(8, &[0, 1], seed);
+    (0..8).for_each(|index| simulation.start(index, false));
+    simulation.run_for(5_000);
+    simulation.corrupt = true;
+    for round in 0..60 {
+        let index = simulation.random(8);
+        simulation.kill(index);
+        simulation.start(index, round % 3 == 0);
+        simulation.run_for(1000);
+    }
+    let alive = |index| simulation.membership(index).roster().is_some();
+    assert!((0..8).any(alive));
 }

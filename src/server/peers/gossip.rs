@@ -279,7 +279,11 @@ impl Gossip {
         match order {
             Order::Look => {}
             Order::Stop => return false,
-            Order::Seeds(seeds) => self.membership.set_seeds(seeds),
+            Order::Seeds(seeds) => {
+                let own = self.membership.who().gossip;
+                let seeds = seeds.into_iter().map(|seed| outward(seed, own));
+                self.membership.set_seeds(seeds.collect());
+            }
             Order::Leave(done) => {
                 log::info!("cluster: leaving the list");
                 self.leaver = Some(done);
@@ -524,6 +528,16 @@ impl Gossip {
     }
 }
 
+/// Many a host finds its own name at a loopback address, where this node does not listen: what is
+/// meant is this node.
+fn outward(seed: SocketAddr, own: SocketAddr) -> SocketAddr {
+    if seed.ip().is_loopback() && !own.ip().is_loopback() && seed.port() == own.port() {
+        own
+    } else {
+        seed
+    }
+}
+
 /// Whether others rely on what a message says: then it must be on disk.
 fn is_binding(message: &Message) -> bool {
     match message {
@@ -562,5 +576,23 @@ fn log_event(event: &Event) {
             "cluster: two lists have the same version, which cannot be unless state files were \
              lost or copied; they are merged  version={version}"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_at_loopback_is_this_node_unless_it_listens_there() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (seed, own, expected) in [
+            ("127.0.1.1:7", "10.0.0.1:7", "10.0.0.1:7"),
+            ("127.0.1.1:8", "10.0.0.1:7", "127.0.1.1:8"),
+            ("127.0.1.1:7", "127.0.0.1:7", "127.0.1.1:7"),
+            ("10.0.0.2:7", "10.0.0.1:7", "10.0.0.2:7"),
+        ] {
+            assert_eq!(outward(address(seed), address(own)), address(expected));
+        }
     }
 }
