@@ -349,7 +349,7 @@ impl Simulation {
 
     fn post(&mut self, index: usize, to: SocketAddr, packet: &Packet) {
         let mut bytes = packet.encode();
-        if self.corrupt && next_random(&mut self.random) % 4 == 0 {
+        if self.corrupt && self.random(4) == 0 {
             for _ in 0..1 + self.random(3) {
                 let at = self.random(bytes.len());
                 bytes[at] = u8::try_from(self.random(256)).unwrap();
