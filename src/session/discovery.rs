@@ -369,3 +369,38 @@ pub(super) fn stats(turn: &Turn<'_>, see: &mut dyn FnMut(&str, &str)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::session::testing::Bench;
+
+    const REPLY: &str = "CONFIG cluster 0 28\r\n1\n127.0.0.1|127.0.0.1|11211\n\r\nEND\r\n";
+
+    #[test]
+    fn a_datagram_is_answered_by_one_with_all_of_the_list() {
+        let bench = Bench::new(Config::default()).unwrap();
+        let mut client = bench.client(1);
+        let messages = client.datagram(b"config get cluster\r\n");
+        assert_eq!(messages, [REPLY.as_bytes()]);
+    }
+
+    #[test]
+    fn the_list_is_told_among_other_requests_in_their_order() {
+        let bench = Bench::new(Config::default()).unwrap();
+        let mut client = bench.client(1);
+        let said = client.say(b"get a\r\nconfig get cluster\r\nset a 0 0 1\r\nv\r\nget a\r\n");
+        let wanted = format!("END\r\n{REPLY}STORED\r\nVALUE a 0 1\r\nv\r\nEND\r\n");
+        assert_eq!(String::from_utf8(said).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_client_that_goes_in_the_middle_of_an_entry_leaves_nothing() {
+        let bench = Bench::new(Config::default()).unwrap();
+        let mut client = bench.client(1);
+        client.say(b"config set k 0 60000\r\n");
+        client.say(&[b'x'; 50_000]);
+        drop(client);
+        assert_eq!(bench.client(2).say(b"config get k\r\n"), b"END\r\n");
+    }
+}

@@ -242,6 +242,13 @@ fn addresses_of_a_name_are_nodes_by_their_address() {
 }
 
 #[test]
+fn without_a_server_a_name_is_found_as_the_system_finds_it() {
+    let server = Server::start(&["--cluster-dns", "localhost:7"]);
+    let (nodes, _) = listed(&mut server.connect());
+    assert_eq!(nodes, "127.0.0.1|127.0.0.1|7");
+}
+
+#[test]
 fn what_was_written_down_is_served_when_nobody_answers_at_the_start() {
     let dns = NameServer::start(Says::Hosts(hosts(3)), false);
     let address = dns.address.to_string();
