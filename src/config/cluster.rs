@@ -216,6 +216,7 @@ impl ClusterConfig {
         let source = self.source();
         let name = source.name();
         let gossip = source == ClusterSource::Gossip;
+        let dns = source == ClusterSource::Dns;
         let misplaced = [
             (!self.seeds.is_empty() && !gossip, "--cluster-seeds"),
             (self.key_file.is_some() && !gossip, "--cluster-key-file"),
@@ -225,10 +226,9 @@ impl ClusterConfig {
                 self.file.is_some() && source != ClusterSource::File,
                 "--cluster-file",
             ),
-            (
-                self.dns.is_some() && source != ClusterSource::Dns,
-                "--cluster-dns",
-            ),
+            (self.dns.is_some() && !dns, "--cluster-dns"),
+            (self.dns_server.is_some() && !dns, "--cluster-dns-server"),
+            (self.nodes_min > 1 && !dns, "--cluster-min-nodes"),
         ];
         if let Some((_, option)) = misplaced.iter().find(|(is_wrong, _)| *is_wrong) {
             return Err(format!(
@@ -303,6 +303,7 @@ mod tests {
         let dns = with(|c| c.dns = Some("cache.lan".parse().unwrap()));
         assert_eq!(dns, (ClusterSource::Dns, true));
         assert!(!with(|c| c.source = Some(ClusterSource::Dns)).1);
+        assert!(!with(|c| c.nodes_min = 2).1);
         let key = with(|c| c.key_file = Some("key".into()));
         assert_eq!(key, (ClusterSource::Gossip, true));
         let seeds = with(|c| c.seeds = vec![Place::parse("a").unwrap()]);
