@@ -33,6 +33,11 @@ pub const COPY_SIZE_MAX: usize = 32 << 10;
 /// Reply bytes that a session gathers before it asks for them to be sent.
 pub const OUTPUT_SIZE_HIGH: usize = 64 << 10;
 
+/// Bytes of a listing that are gathered before they are sent. A line costs more than the copy of
+/// as many bytes of a value, and a worker with nothing else to do gathers several of these between
+/// two looks at its poll.
+pub const LISTING_SIZE_HIGH: usize = 8 << 10;
+
 /// Size of a worker's scratch buffer for reading, in bytes.
 pub const SCRATCH_SIZE: usize = 64 << 10;
 
@@ -112,6 +117,7 @@ const _: () = {
     assert!(KEY_SIZE_MAX + 16 + 5 * 21 <= LINE_SIZE_MAX);
     assert!(LINE_SIZE_MAX < SCRATCH_SIZE);
     assert!(COPY_SIZE_MAX <= OUTPUT_SIZE_HIGH);
+    assert!(LISTING_SIZE_HIGH <= OUTPUT_SIZE_HIGH);
     // An entry is answered in one piece, as its clients want it.
     assert!(CONFIG_SIZE_MAX <= OUTPUT_SIZE_HIGH);
 };

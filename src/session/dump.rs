@@ -5,13 +5,17 @@
 
 use super::turn::Turn;
 use super::{Flow, Next, Session, State, Step};
-use crate::limits::OUTPUT_SIZE_HIGH;
+use crate::limits::LISTING_SIZE_HIGH;
 use crate::protocol::admin::{self, Listed};
 use crate::protocol::text::reply;
 use crate::store::DumpCursor;
 
-/// Items looked at in one go.
-const ITEM_COUNT_MAX: usize = 256;
+/// Items shown, or buckets looked at, under one lock.
+const ITEM_COUNT_MAX: usize = 64;
+
+/// Times that a lock is taken for one piece: where few items are of the classes wanted, a piece
+/// may be empty, and others have their turn all the same.
+const ROUND_COUNT_MAX: usize = 4;
 
 /// A listing under way.
 #[derive(Debug)]
@@ -38,7 +42,10 @@ impl Session {
         let now = turn.now();
         let store = turn.store();
         let as_commands = dump.as_commands;
-        while turn.out.len() < OUTPUT_SIZE_HIGH {
+        for _ in 0..ROUND_COUNT_MAX {
+            if turn.out.len() >= LISTING_SIZE_HIGH {
+                break;
+            }
             let out = &mut *turn.out;
             let classes = dump.classes;
             let done = store.dump(

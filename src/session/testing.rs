@@ -115,6 +115,7 @@ impl Bench {
             session: Session::new(&peer),
             pending: Vec::new(),
             last: None,
+            turns: 0,
             id,
         }
     }
@@ -137,6 +138,8 @@ pub struct Client<'b> {
     pending: Vec<u8>,
     /// What the session asked for last.
     pub last: Option<Next>,
+    /// Turns that the session has had.
+    pub turns: usize,
     id: u64,
 }
 
@@ -160,6 +163,7 @@ impl Client<'_> {
             self.pending.drain(..driven.consumed);
             answer.append(&mut output);
             self.last = Some(driven.next);
+            self.turns += 1;
             if driven.next == Next::Hold {
                 // A hash has been computed at once here; what is left is the clock.
                 let context = self.bench.context();

@@ -250,6 +250,20 @@ fn listings_and_watching_begin_on_a_clean_line() {
 }
 
 #[test]
+fn a_listing_that_finds_little_lets_others_have_their_turn() {
+    let bench = plain();
+    let mut client = bench.client(1);
+    for number in 0..4000 {
+        let line = format!("set key{number} 0 0 1 noreply\r\nx\r\n");
+        assert_eq!(client.say(line.as_bytes()), b"");
+    }
+    let before = client.turns;
+    assert_eq!(client.say(b"lru_crawler metadump 30\r\n"), b"OK\r\nEND\r\n");
+    let turns = client.turns - before;
+    assert!(turns > 2, "all items looked at in {turns} turns");
+}
+
+#[test]
 fn twenty_watchers_are_enough() {
     let bench = plain();
     let mut watchers: Vec<_> = (0..20).map(|id| bench.client(id)).collect();
