@@ -276,7 +276,8 @@ impl Roster {
     }
 
     /// The roster after a step; `None` when a step like this must not be: it lists nobody, too
-    /// many, or two that clients could not tell apart, or it does not raise the version.
+    /// many, or two that clients could not tell apart, it leaves nobody to vote on the next, or it
+    /// does not raise the version.
     pub fn apply(&self, step: &Step) -> Option<Self> {
         if step.version <= self.version || step.version > VERSION_MAX {
             return None;
@@ -300,7 +301,9 @@ impl Roster {
         while next.removed.len() > REMOVED_COUNT_MAX {
             next.removed.pop_first();
         }
-        let is_good = next.document().is_ok() && next.members.len() <= MEMBER_COUNT_MAX;
+        let is_good = next.document().is_ok()
+            && next.members.len() <= MEMBER_COUNT_MAX
+            && next.first_voter().is_some();
         is_good.then_some(next)
     }
 

@@ -1,6 +1,7 @@
 //! The first roster of a cluster, and the first after all its voters have lost their memory.
 
 use super::{Event, Membership, RECENT_MS, next_random};
+use crate::cluster::document::VERSION_MAX;
 use crate::cluster::message::Who;
 use crate::cluster::roster::{ClusterId, Member, Roster};
 
@@ -10,7 +11,7 @@ const FOUND_MIN_MS: u64 = 1000;
 /// Time that a founder waits for other seeds that do not answer, in milliseconds.
 const FOUND_MAX_MS: u64 = 10_000;
 
-/// 2026-01-01, in Unix seconds: from when the first version of a cluster counts minutes.
+/// 2026-01-01, in Unix seconds: from when the first version of a cluster counts seconds.
 const EPOCH_UNIX_S: u64 = 1_767_225_600;
 
 impl Membership {
@@ -54,8 +55,11 @@ impl Membership {
             founded_unix_s: wall_s,
             nonce: next_random(&mut self.random),
         };
-        let minutes = u32::try_from(wall_s.saturating_sub(EPOCH_UNIX_S) / 60).unwrap_or(0);
-        let version = (minutes % (1 << 30)).max(self.floor).saturating_add(2);
+        let seconds = u32::try_from(wall_s.saturating_sub(EPOCH_UNIX_S)).unwrap_or(0);
+        let version = seconds
+            .min(VERSION_MAX / 2)
+            .max(self.floor)
+            .saturating_add(2);
         let roster = Roster::found(cluster, version, self.me());
         self.log(Event::Founded(roster.head()));
         self.adopt(roster, now);

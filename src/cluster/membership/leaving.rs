@@ -69,7 +69,7 @@ impl Membership {
         let mut behind = Vec::new();
         let listed = self.roster().is_some_and(|roster| {
             let own = roster.member(&self.setup.id);
-            own.is_some_and(|own| own.life == self.saved.life && roster.len() > 1)
+            own.is_some_and(|own| own.life == self.saved.life && roster.voters().count() > 1)
         });
         for member in self.roster().into_iter().flat_map(Roster::members) {
             let seen = self.lives.get(&member.life);

@@ -20,7 +20,7 @@
 //!   and join the older, which lists them under a version above all that they have served.
 //! * Leaving is a wish like joining. An unreachable member stays listed.
 //!
-//! The first version of a cluster counts minutes since 2026, so that a cluster that has lost all
+//! The first version of a cluster counts seconds since 2026, so that a cluster that has lost all
 //! its memory begins above where it was.
 //!
 //! **Invariant:** the versions published by one node rise, also across restarts that keep what was
@@ -313,6 +313,12 @@ impl Membership {
     pub fn set_contact(&mut self, who: &Who, reachable: bool, now: u64) {
         if reachable && who.life != self.saved.life {
             self.see(who.life, who.gossip, now, None);
+            let known = self.known.get(&who.id);
+            if known.is_none_or(|(known, ..)| known.life != who.life)
+                && self.known.len() < MEMORY_COUNT_MAX
+            {
+                self.known.insert(who.id.clone(), (who.clone(), true, now));
+            }
         }
         let contact = Contact {
             reachable,

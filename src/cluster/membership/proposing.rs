@@ -56,8 +56,8 @@ impl Membership {
                 id: self.setup.id.clone(),
                 why: Removal::Left,
             };
-            // The last one stays on its list: there is nobody else to be listed.
-            return (listed && roster.len() > 1).then_some((remove, false));
+            // The last voter stays on the list: nobody else could change it.
+            return (listed && roster.voters().count() > 1).then_some((remove, false));
         }
         if !self.serving || self.is_listed() || self.is_expelled() {
             return None;

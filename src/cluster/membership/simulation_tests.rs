@@ -394,7 +394,9 @@ impl Simulation {
         assert!(version <= i32::MAX as u32 && version > 1);
         seat.served = version;
         seat.text.clone_from(&text);
-        let roster = membership.roster().filter(|r| r.version() == version);
+        let saved = membership.saved();
+        let served = saved.served.as_ref().or(saved.roster.as_ref());
+        let roster = served.filter(|roster| roster.version() == version);
         let Some(cluster) = roster.map(Roster::cluster) else {
             return;
         };
