@@ -497,11 +497,23 @@ fn many_nodes_converge_and_it_is_told_how_fast_and_at_what_price() {
     println!("a leave reaches all after {} ms", simulation.now - began);
     assert!(simulation.run_until(20_000, |s| s.has_left(count - 1)));
 
+    // A third of the nodes is cut off, the others change the list, and the network heals.
+    (0..count).for_each(|index| simulation.part(index, u8::from(index < count / 3)));
+    simulation.leave(count - 3);
+    simulation.run_for(20_000);
+    assert!(simulation.has_left(count - 3));
+    simulation.kill(count - 3);
+    (0..count).for_each(|index| simulation.part(index, 0));
+    let began = simulation.now;
+    let rest: Vec<usize> = (0..count - 1).filter(|i| *i != count - 3).collect();
+    assert!(simulation.run_until(60_000, |s| s.agree_on(&rest)));
+    println!("a partition heals in {} ms", simulation.now - began);
+
     // A tenth of all datagrams lost.
     simulation.set_loss(100);
     let began = simulation.now;
     simulation.leave(count - 2);
-    let rest: Vec<usize> = (0..count - 2).collect();
+    let rest: Vec<usize> = (0..count - 3).collect();
     assert!(simulation.run_until(60_000, |s| s.agree_on(&rest)));
     println!(
         "a leave reaches all after {} ms with 10% of datagrams lost",
@@ -512,7 +524,13 @@ fn many_nodes_converge_and_it_is_told_how_fast_and_at_what_price() {
 
 /// Kills, starts, moves, wipes, leaves, parts and heals at random, then puts everything right and
 /// waits for one list of all. The invariants are checked all along.
-fn torment(count: usize, operations: usize, seeds: &[usize], seed: u64, wipes: bool) -> Simulation {
+fn torment(
+    count: usize,
+    operations: usize,
+    seeds: &[usize],
+    seed: u64,
+    (pause_max_ms, wipes): (usize, bool),
+) -> Simulation {
     let mut simulation = Simulation::new(count, seeds, seed);
     for _ in 0..operations {
         let index = simulation.random(count);
@@ -546,7 +564,7 @@ fn torment(count: usize, operations: usize, seeds: &[usize], seed: u64, wipes: b
                 }
             }
         }
-        let pause = simulation.random(1500) as u64;
+        let pause = simulation.random(pause_max_ms) as u64;
         simulation.run_for(pause);
         // Whoever has left ends, and may come back.
         for index in 0..count {
@@ -574,8 +592,9 @@ fn torment(count: usize, operations: usize, seeds: &[usize], seed: u64, wipes: b
 fn one_version_never_names_two_lists_and_none_ever_falls() {
     let operations = setting("LARDER_SIM_OPERATIONS", 1000);
     let count = setting("LARDER_SIM_MEMBERS", 12);
+    let pause_max_ms = setting("LARDER_SIM_PAUSE_MS", 1500);
     let seed = setting("LARDER_SIM_SEED", 1) as u64;
-    let simulation = torment(count, operations, &[0], seed, false);
+    let simulation = torment(count, operations, &[0], seed, (pause_max_ms, false));
     println!(
         "{operations} operations on {count} nodes: {} versions, {} documents published in {} s",
         simulation.meanings.len(),
@@ -590,7 +609,7 @@ fn nodes_that_lose_their_memory_and_seeds_that_found_apart_change_nothing_about_
     let operations = setting("LARDER_SIM_OPERATIONS", 300);
     let seed = setting("LARDER_SIM_SEED", 1) as u64;
     for (count, seeds) in [(2, &[0, 1][..]), (3, &[0]), (5, &[0, 1, 2])] {
-        let simulation = torment(count, operations, seeds, seed, true);
+        let simulation = torment(count, operations, seeds, seed, (1500, true));
         println!(
             "{operations} operations on {count} nodes: {} clusters founded, {} versions",
             simulation.founded(),
