@@ -11,9 +11,12 @@ APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy
 QUIET_SERVICE = if [ -d /run/systemd/system ]; then $(SUDO) systemctl disable --now memcached; fi
 VENV = .venv
 NODE_CLIENTS = tests/clients/node_modules/.ready
+# What makes packages of what was built, and where the packages go.
+TOOLS = target/tools/bin
+PACKAGES = target/package
 RUST_CLIENT = target/clients/debug/memcache_tls
 
-.PHONY: help run test check check-instructions bench compare probe soak clean deps
+.PHONY: help run test check check-instructions bench compare probe package package-test soak clean deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +47,20 @@ compare: deps ## memcached and larderd side by side, as tables; PEER=FILE names 
 probe: deps ## The longest that memcached and larderd keep a client waiting, whatever others do
 	PEER="$(PEER)" $(CARGO) bench --locked --bench probe -- $(ARGS)
 
+package: $(TOOLS)/cargo-deb $(TOOLS)/cargo-generate-rpm ## Build .deb and .rpm into target/package
+	$(CARGO) build --release --locked --bins
+	mkdir -p $(PACKAGES)/release
+	for program in larder larderd; do \
+		strip --strip-debug -o $(PACKAGES)/release/$$program target/release/$$program; \
+	done
+	CARGO_TARGET_DIR=$(PACKAGES) $(TOOLS)/cargo-deb --no-build --no-strip --locked -o $(PACKAGES)/
+	$(TOOLS)/cargo-generate-rpm --target-dir $(PACKAGES) -o $(PACKAGES)/
+
+package-test: package $(VENV)/.ready ## Install, use and purge the .deb in a clean Debian. As root
+	@command -v debootstrap > /dev/null || { $(APT) update && $(APT) install --no-install-recommends debootstrap; }
+	$(SUDO) $(VENV)/bin/python tests/package/scratch.py --clean $(PACKAGES)/bookworm \
+		--deb $(PACKAGES)/larder_*.deb
+
 soak: ## 4 GiB of churn through 64 MiB, in a release build
 	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture
 
@@ -61,6 +78,10 @@ deps: $(VENV)/.ready $(NODE_CLIENTS) $(RUST_CLIENT) ## Install what the tests ta
 	ruby -rdalli -e 0 2> /dev/null || missing="$$missing ruby ruby-dalli"; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi; \
 	case " $$missing " in *" memcached "*) $(QUIET_SERVICE) ;; esac
+
+# Neither is needed but for packages, and each takes a minute to build.
+$(TOOLS)/%:
+	$(CARGO) install --quiet --locked --root $(dir $(@D)) $*
 
 # The Python clients that the suite converses with, at the versions it knows.
 $(VENV)/.ready: tests/clients/requirements.txt

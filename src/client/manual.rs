@@ -99,19 +99,35 @@ fn describe(out: &mut String, argument: &Arg) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
+
+    use clap_complete::Shell;
 
     use super::*;
 
+    /// What a shell knows of the commands.
+    fn completion(shell: Shell) -> String {
+        let mut out = Vec::new();
+        clap_complete::generate(shell, &mut super::super::command(), "larder", &mut out);
+        String::from_utf8(out).expect("a script is text")
+    }
+
     #[test]
-    fn the_generated_manual_page_of_the_client_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/larder.1");
-        let page = man(&super::super::command());
-        if std::env::var_os("UPDATE_GENERATED").is_some() {
-            fs::write(path, &page).expect("the page can be written");
+    fn the_generated_files_of_the_client_are_current() {
+        for (path, text) in [
+            ("packaging/larder.1", man(&super::super::command())),
+            ("packaging/completions/larder.bash", completion(Shell::Bash)),
+            ("packaging/completions/larder.fish", completion(Shell::Fish)),
+            ("packaging/completions/_larder", completion(Shell::Zsh)),
+        ] {
+            let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            if std::env::var_os("UPDATE_GENERATED").is_some() {
+                fs::write(&full, &text).expect("the file can be written");
+            }
+            assert!(
+                fs::read_to_string(&full).is_ok_and(|now| now == text),
+                "{path} is stale: run UPDATE_GENERATED=1 cargo test generated"
+            );
         }
-        assert!(
-            fs::read_to_string(path).is_ok_and(|text| text == page),
-            "packaging/larder.1 is stale: run UPDATE_GENERATED=1 cargo test generated"
-        );
     }
 }

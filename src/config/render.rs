@@ -319,6 +319,96 @@ pub fn man() -> String {
     out
 }
 
+/// The manual page of the file, `packaging/larderd.conf.5`.
+pub fn file_man() -> String {
+    let mut out = String::from(FILE_HEAD);
+    for group in Group::ALL {
+        let _ = writeln!(out, ".SH {}", roff(&group.title().to_uppercase()));
+        let in_file = |setting: &&Setting| {
+            // The service manager decides about the background, the environment about its own.
+            !matches!(setting.kind, Kind::Environment(_)) && setting.name != "daemon"
+        };
+        for setting in of_group(group).filter(in_file) {
+            let value = match setting.kind {
+                Kind::Value(value) => format!(" {value}"),
+                Kind::Optional(value, _) => format!(" [{value}]"),
+                Kind::Toggle | Kind::Switch => " [yes|no]".to_owned(),
+                Kind::Count => " [NUMBER]".to_owned(),
+                Kind::Environment(_) => String::new(),
+            };
+            let short = match (setting.short, setting.kind) {
+                (Some(short), Kind::Value(value)) => format!(", -{short} {value}"),
+                (Some(short), _) => format!(", -{short}"),
+                (None, _) => String::new(),
+            };
+            let mut text = setting.help.to_owned();
+            let default = setting.default_text();
+            if setting.kind != Kind::Switch && !default.is_empty() {
+                let _ = write!(text, " Default: {default}.");
+            }
+            if setting.reload {
+                text.push_str(" Taken over on SIGHUP.");
+            }
+            let forms = format!("{}{value}{short}", setting.name);
+            let text = roff(&text.replace('`', ""));
+            let _ = write!(out, ".TP\n.B {}\n{text}\n", roff(&forms));
+        }
+    }
+    out.push_str(FILE_TAIL);
+    out
+}
+
+const FILE_HEAD: &str = "\
+.TH LARDERD.CONF 5 \"\" \"larder\" \"File Formats\"
+.SH NAME
+larderd.conf \\- settings of larderd, one a line
+.SH SYNOPSIS
+.I /etc/larder/larderd.conf
+.br
+.I /etc/larder/NAME.conf
+.SH DESCRIPTION
+The file that
+.B larderd \\-\\-config
+reads. The unit larderd.service reads
+.IR /etc/larder/larderd.conf ,
+the unit larderd@NAME.service
+.IR /etc/larder/NAME.conf .
+.PP
+A line is empty, or a comment that begins with #, or a setting: its long name and its value
+(memory\\-limit 128), or the same as on the command line (\\-m 128, \\-\\-memory\\-limit=128). Behind a value
+a # after a blank begins a comment. Of two lines about the same setting the later counts; \\-l adds to
+those before it. There is no quoting and no shell.
+.PP
+That is the form of Debian's memcached.conf, and such a file can be used as it is: lines \\-d and \\-h, and
+those that begin with logfile, maxcon, verbosity or syslog, are passed over in silence, other words that
+are no setting with a warning. An unknown name behind \\-\\- is an error.
+.PP
+The environment (LARDER_MEMORY_LIMIT=128) is stronger than the file, the command line stronger still.
+.PP
+.B larderd \\-\\-config FILE \\-\\-check\\-config
+says whether a file is good,
+.B \\-\\-print\\-config
+what comes of it. SIGHUP, and systemctl reload, reads it again: what is marked below is taken over, what
+else has changed is named in the log and waits for a restart.
+";
+
+const FILE_TAIL: &str = "\
+.SH EXAMPLE
+.nf
+# half a gigabyte, for this host and one network
+\\-m 512
+\\-l 127.0.0.1
+\\-l 192.0.2.10
+conn\\-limit 4096   # as \\-c 4096
+idle\\-timeout 600
+auth\\-file /etc/larder/users
+.fi
+.SH SEE ALSO
+.BR larderd (8),
+.BR larder\\-users (5),
+.BR systemctl (1)
+";
+
 /// Text as troff takes it.
 pub(crate) fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
@@ -381,6 +471,7 @@ address with a prefix that is not among the given ones, larderd does not start.
 .SH EXIT STATUS
 0 after a clean stop, 64 for a wrong option, 1 for anything else that kept it from serving.
 .SH SEE ALSO
+.BR larderd.conf (5),
 .BR larder-users (5),
 .BR memcached (1)
 ";

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use clap_complete::Shell;
+
 use super::flags::{self, Kind};
 use super::parse::{Action, Loaded, parse};
 use super::{BindingProtocol, Config, Listen, render};
@@ -621,11 +623,28 @@ fn the_example_in_the_package_is_accepted() {
     assert!(!loaded.config.flush_enabled);
 }
 
+/// What a shell knows of the options.
+fn completion(shell: Shell) -> String {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut super::parse::command(), "larderd", &mut out);
+    String::from_utf8(out).unwrap()
+}
+
 #[test]
 fn generated_pages_are_current() {
     for (path, text) in [
         ("docs/configuration.md", render::markdown()),
         ("packaging/larderd.8", render::man()),
+        ("packaging/larderd.conf.5", render::file_man()),
+        (
+            "packaging/completions/larderd.bash",
+            completion(Shell::Bash),
+        ),
+        (
+            "packaging/completions/larderd.fish",
+            completion(Shell::Fish),
+        ),
+        ("packaging/completions/_larderd", completion(Shell::Zsh)),
     ] {
         let full = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         if std::env::var_os("UPDATE_GENERATED").is_some() {

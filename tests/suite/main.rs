@@ -21,6 +21,7 @@ mod in_process;
 mod logins;
 mod memory;
 mod operations;
+mod package;
 mod process;
 mod rights;
 mod sasl;

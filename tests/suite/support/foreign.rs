@@ -78,17 +78,15 @@ impl Library {
             Self::Pylibmc => "pylibmc_conversation.py",
             Self::Pymemcache => "pymemcache_conversation.py",
         };
-        let (program, installed) = if self == Self::Memjs {
-            (in_path("node")?, clients.join("node_modules/.ready"))
+        let mut command = if self == Self::Memjs {
+            if !clients.join("node_modules/.ready").exists() {
+                eprintln!("skipped: `make test` installs {self:?}, plain `cargo test` does not");
+                return None;
+            }
+            Command::new(in_path("node")?)
         } else {
-            let python = root.join(".venv/bin/python");
-            (python, root.join(".venv/.ready"))
+            python()?
         };
-        if !installed.exists() {
-            eprintln!("skipped: `make test` installs {self:?}, plain `cargo test` does not");
-            return None;
-        }
-        let mut command = Command::new(program);
         command.arg(clients.join(script));
         if self == Self::Pylibmc {
             // It brings Cyrus SASL along, but none of its mechanisms.
@@ -96,6 +94,16 @@ impl Library {
         }
         Some(command)
     }
+}
+
+/// The Python that has the client libraries, if they are installed.
+pub(crate) fn python() -> Option<Command> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv");
+    if !folder.join(".ready").exists() {
+        eprintln!("skipped: `make test` installs clients in Python, plain `cargo test` does not");
+        return None;
+    }
+    Some(Command::new(folder.join("bin/python")))
 }
 
 /// Where Debian has the mechanisms of Cyrus SASL.
