@@ -1,11 +1,12 @@
-//! The packages: what the units promise, and a life of the Debian package from installation to
-//! purge.
+//! The packages: what the units promise, a life of the Debian package from installation to purge,
+//! and what can be said of images and manifests without an engine for them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::foreign::{in_path, python, run};
+use crate::support::server;
 
 /// Highest exposure that systemd may find in a unit, in tenths.
 const EXPOSURE_MAX: u32 = 20;
@@ -95,4 +96,65 @@ fn the_package_installs_serves_and_leaves_nothing() {
     }
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("purged, nothing is left"), "{said}");
+}
+
+#[test]
+fn command_lines_of_images_and_manifests_are_accepted() {
+    let conf = packaging().join("docker/larderd.conf");
+    let conf = conf.to_string_lossy();
+    for (file, count) in [
+        ("docker/larderd.conf", 0),
+        ("docker/compose.yaml", 2),
+        ("kubernetes/cache.yaml", 5),
+    ] {
+        let arguments: Vec<String> = text(file)
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- \"--")?.strip_suffix('"'))
+            .map(|word| format!("--{}", word.replace("$(POD_NAMESPACE)", "default")))
+            .collect();
+        assert_eq!(arguments.len(), count, "{file}");
+        let mut flags = vec!["--config", &conf, "--check-config"];
+        flags.extend(arguments.iter().map(String::as_str));
+        let ended = server::run(&flags, &[]);
+        assert_eq!(ended.code, Some(0), "{file}: {}", ended.stderr);
+        let good = ended.stdout.contains("The configuration is good.");
+        assert!(good, "{file}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn the_image_takes_options_alone_and_any_other_command() {
+    let script = packaging().join("docker/docker-entrypoint.sh");
+    let programs = Path::new(env!("CARGO_BIN_EXE_larderd")).parent();
+    let path = programs.expect("a folder of programs").to_string_lossy();
+    let path = format!("{path}:/usr/bin:/bin");
+    for (arguments, answer) in [
+        (&["-V"][..], "memcached 1.6.45 compatible"),
+        (&["larder", "--version"], "larder "),
+        (&["echo", "something"], "something\n"),
+    ] {
+        let mut command = Command::new(&script);
+        let (code, said) = run(command.args(arguments).env("PATH", &path), "");
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        assert!(said.contains(answer), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn the_image_is_made_of_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dockerfile = text("docker/Dockerfile");
+    let mut seen = 0;
+    for line in dockerfile.lines().filter(|line| line.starts_with("COPY ")) {
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let (_, sources) = words.split_last().expect("a target");
+        if sources.iter().any(|word| word.starts_with("--from")) {
+            continue;
+        }
+        for source in sources.iter().filter(|word| !word.starts_with("--")) {
+            assert!(root.join(source).exists(), "{source}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 3, "{dockerfile}");
 }
