@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::data::is_awaited;
 use super::turn::Turn;
-use super::{Session, State, Step};
+use super::{Session, Shared, State, Step};
 use crate::cluster::Reach;
 use crate::cluster::directory::{CLUSTER_KEY, Entry, RESERVED_KEY, Refused, View};
 use crate::limits::CONFIG_SIZE_MAX;
@@ -336,9 +336,9 @@ impl StandIn {
 }
 
 /// Shows the counters and the nodes for `stats cluster`.
-pub(super) fn stats(turn: &Turn<'_>, see: &mut dyn FnMut(&str, &str)) {
-    let directory = &turn.ctx.shared.directory;
-    let totals = turn.ctx.shared.registry.totals();
+pub(super) fn stats(shared: &Shared, see: &mut dyn FnMut(&str, &str)) {
+    let directory = &shared.directory;
+    let totals = shared.registry.totals();
     let view = directory.view();
     let states = directory.states();
     see("cmd_config_get", &totals.cmd_config_get.to_string());

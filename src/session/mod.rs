@@ -13,6 +13,7 @@ mod discovery;
 mod drive;
 mod dump;
 mod execute;
+pub mod figures;
 mod inside;
 #[cfg(test)]
 mod inside_tests;
