@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # Settings for `make run`, such as ARGS="-m 1024 -vv".
 ARGS ?=
+# Where `make run` serves metrics.
+ADMIN ?= 127.0.0.1:9150
 # memcached, and so larder, starts as root only when told that this is meant.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),-u root)
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -21,8 +23,10 @@ RUST_CLIENT = target/clients/debug/memcache_tls
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build and start larderd on 127.0.0.1:11211, in the foreground
-	@exec $(CARGO) run --release --locked --bin larderd -- -l 127.0.0.1 -p 11211 $(AS_ROOT) $(ARGS)
+run: ## Build and start larderd on 127.0.0.1:11211, in the foreground, with metrics on port 9150
+	@echo "Metrics are at http://$(ADMIN)/metrics, an overview is at http://$(ADMIN)/"
+	@exec $(CARGO) run --release --locked --bin larderd -- -l 127.0.0.1 -p 11211 \
+		--admin $(ADMIN) $(AS_ROOT) $(ARGS)
 
 test: deps ## Run every test suite
 	$(CARGO) test --locked

@@ -1,5 +1,6 @@
 //! larder: a cache daemon that every memcached client can use unchanged.
 
+pub mod admin;
 pub mod auth;
 pub mod client;
 pub mod cluster;

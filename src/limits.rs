@@ -121,3 +121,29 @@ const _: () = {
     // An entry is answered in one piece, as its clients want it.
     assert!(CONFIG_SIZE_MAX <= OUTPUT_SIZE_HIGH);
 };
+
+/// Largest head of a request to the admin listener, in bytes. Browsers send about one kilobyte.
+pub const ADMIN_HEAD_SIZE_MAX: usize = 8 << 10;
+
+/// Most header lines of such a request.
+pub const ADMIN_HEADER_COUNT_MAX: usize = 64;
+
+/// Most connections to the admin listener. One more closes the one that has been silent longest.
+pub const ADMIN_CONNECTION_COUNT_MAX: usize = 64;
+
+/// Descriptors that the admin listener takes: its connections, one more that is refused, its
+/// socket, its poll and its waker.
+pub const ADMIN_DESCRIPTORS: u64 = ADMIN_CONNECTION_COUNT_MAX as u64 + 4;
+
+/// Time in which the head of a request must come, or its answer be taken, in seconds.
+pub const ADMIN_PATIENCE_S: u64 = 10;
+
+/// Time between two requests of one connection to the admin listener, in seconds: longer than
+/// the usual minute between two scrapes.
+pub const ADMIN_KEEP_ALIVE_S: u64 = 90;
+
+/// Shortest and longest token of the admin listener, in bytes.
+pub const ADMIN_TOKEN_SIZE: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// A thread that has not come round for so long is stuck, in seconds.
+pub const STUCK_S: u64 = 5;

@@ -22,7 +22,20 @@ pub(super) fn refuse(config: &Config) -> Result<(), String> {
         );
     }
     check_sizes(config)?;
-    check_tls(config)
+    check_tls(config)?;
+    check_admin(config)
+}
+
+/// Figures of a cache and addresses of its clients are nobody's business without a token.
+fn check_admin(config: &Config) -> Result<(), String> {
+    if config.admin.is_local() || config.admin_token_file.is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "--admin {}: serves others than this host, and so asks for a token; name its file by \
+         --admin-token-file, or serve a loopback address",
+        config.admin
+    ))
 }
 
 /// What does not fit into what.

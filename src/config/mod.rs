@@ -4,6 +4,7 @@
 //! them, and never changed afterwards. Where they come from (flags, environment, a file) and how
 //! they are written down (help, manual, `stats settings`) is decided by one table of rows.
 
+pub mod admin;
 mod check;
 pub mod cluster;
 pub mod flags;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
+use self::admin::AdminListen;
 use self::cluster::ClusterConfig;
 use self::tls::{ListenTls, TlsConfig, verify};
 use crate::cluster::Advertise;
@@ -168,6 +170,12 @@ pub struct Config {
     /// Who decides which nodes are listed, and how they find each other.
     pub cluster: ClusterConfig,
 
+    // Whom the operator asks.
+    /// Where metrics, health and the API are served (`--admin`).
+    pub admin: AdminListen,
+    /// File of the token that is asked for there (`--admin-token-file`).
+    pub admin_token_file: Option<PathBuf>,
+
     // The process.
     /// How much is logged: 0 warnings, 1 lifecycle, 2 connections, 3 everything (`-v`).
     pub verbosity: u8,
@@ -246,6 +254,8 @@ impl Default for Config {
             tls: TlsConfig::default(),
             advertise: Advertise::default(),
             cluster: ClusterConfig::default(),
+            admin: AdminListen::default(),
+            admin_token_file: None,
             verbosity: 0,
             daemonize: false,
             pid_file: None,

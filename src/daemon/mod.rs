@@ -22,7 +22,9 @@ use crossbeam_channel::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::admin::{self, Admin, Phase};
 use crate::config::Config;
+use crate::config::flags;
 use crate::config::parse::{self, Action, Loaded};
 use crate::server::{Control, Given, Server};
 use pidfile::PidFile;
@@ -84,7 +86,10 @@ fn check(loaded: &Loaded) -> ExitCode {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    match Server::check(&loaded.config) {
+    let checked = Server::check(&loaded.config)
+        .map_err(|error| error.to_string())
+        .and_then(|()| admin::check(&loaded.config).map_err(|error| error.to_string()));
+    match checked {
         Ok(()) => {
             drop(writeln!(io::stdout(), "The configuration is good."));
             ExitCode::SUCCESS
@@ -155,14 +160,15 @@ fn serve(
     let manager = Arc::new(Manager::new(environment));
     // From here on a signal waits for the thread below instead of killing us.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(Failure::new)?;
-    let server = start(&config, given)?;
+    let (server, admin) = start(&loaded, given)?;
     let status: Arc<str> = status(&config, &server).into();
     let told = Told {
         manager: Arc::clone(&manager),
         status: Arc::clone(&status),
     };
     let control = server.control();
-    let reload = Reload::new(arguments, loaded, Arc::clone(server.shared()));
+    let token = admin.as_ref().map(Admin::handle);
+    let reload = Reload::new(arguments, loaded, Arc::clone(server.shared()), token);
     Builder::new()
         .name("larder-signals".to_owned())
         .spawn(move || handle(signals, &control, reload, &told))
@@ -181,6 +187,10 @@ fn serve(
         confine::confine().map_err(|error| Failure::new(format!("-o drop_privileges: {error}")))?;
     }
     announce(&config, &server);
+    if let Some(admin) = &admin {
+        admin.set_phase(Phase::Ready);
+        log::info!("metrics and API  admin={}", admin.place());
+    }
     manager.ready(&status);
     if config.daemonize {
         background::ready(config.verbosity > 0).map_err(Failure::new)?;
@@ -188,10 +198,14 @@ fn serve(
     let stop = server.wait();
     log::info!("stopping  graceful={}", stop.graceful);
     manager.stopping();
+    if let Some(admin) = &admin {
+        admin.set_phase(Phase::Draining);
+    }
     server.leave_cluster();
     // Threads that end by and by are not to be taken for stuck ones.
     drop(watched);
     server.stop(stop.graceful);
+    drop(admin);
     drop(pid_file);
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -217,14 +231,19 @@ fn watch(
 }
 
 /// Binds what root may bind, becomes who it should be, and only then starts threads.
-fn start(config: &Config, given: Vec<Given>) -> Result<Server, Failure> {
+fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), Failure> {
+    let config = &loaded.config;
     let identity = privileges::identity(config).map_err(Failure::usage)?;
     privileges::raise_limits(config).map_err(Failure::new)?;
     // The file of a socket that was given belongs to whom its giver has chosen.
     let own_socket = config.unix_socket.as_deref().filter(|_| given.is_empty());
+    // First: whoever waits for the file of ports need not wait for this address, too.
+    let admin = admin::Bound::bind(config).map_err(Failure::new)?;
     let bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
     if let Some(identity) = identity {
-        identity.take_on(own_socket).map_err(Failure::new)?;
+        let admin_socket = admin.as_ref().and_then(admin::Bound::file);
+        let sockets = own_socket.into_iter().chain(admin_socket);
+        identity.take_on(sockets).map_err(Failure::new)?;
         if config.core_dumps {
             privileges::allow_core_files();
         }
@@ -233,7 +252,15 @@ fn start(config: &Config, given: Vec<Given>) -> Result<Server, Failure> {
     if config.lock_memory {
         privileges::lock_memory();
     }
-    Ok(server)
+    let admin = admin.map(|admin| {
+        let sources = (0..flags::all().count()).map(|index| loaded.source(index).to_string());
+        let mut pulse = server.pulse();
+        let ask = move || pulse.silent().into_iter().map(str::to_owned).collect();
+        let shared = Arc::clone(server.shared());
+        admin.start(shared, sources.collect(), Box::new(ask))
+    });
+    let admin = admin.transpose().map_err(Failure::new)?;
+    Ok((server, admin))
 }
 
 fn announce(config: &Config, server: &Server) {

@@ -85,11 +85,14 @@ fn identity_error(user: &str, source: Errno) -> Denied {
 }
 
 impl Identity {
-    /// Becomes this user for good. The unix socket goes with it, or its clients could not reach
-    /// it through its mode.
-    pub(super) fn take_on(&self, unix_socket: Option<&Path>) -> Result<(), Denied> {
+    /// Becomes this user for good. Unix sockets go with it, or their clients could not reach
+    /// them through their modes.
+    pub(super) fn take_on<'p>(
+        &self,
+        unix_sockets: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<(), Denied> {
         let error = |source| identity_error(&self.name, source);
-        if let Some(path) = unix_socket {
+        for path in unix_sockets {
             std::os::unix::fs::chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()))
                 .map_err(|source| Denied::Identity {
                     user: self.name.clone(),
@@ -110,7 +113,10 @@ impl Identity {
 /// locked memory for `-k`.
 pub(super) fn raise_limits(config: &Config) -> Result<(), Denied> {
     let workers = u64::try_from(config.workers).unwrap_or(u64::MAX);
-    let files = u64::from(config.conn_limit) + workers.saturating_mul(2) + SPARE_DESCRIPTORS;
+    let files = u64::from(config.conn_limit)
+        + workers.saturating_mul(2)
+        + config.admin.descriptors()
+        + SPARE_DESCRIPTORS;
     let limit = rustix::process::getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < files) {
         let wanted = Rlimit {

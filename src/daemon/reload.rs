@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::{environment, logging};
+use crate::admin::Handle;
 use crate::config::Config;
 use crate::config::flags;
 use crate::config::parse::{self, Action, Loaded};
@@ -16,20 +17,30 @@ pub(super) struct Reload {
     /// file changes the same setting.
     config: Config,
     shared: Arc<Shared>,
+    admin: Option<Handle>,
 }
 
 impl Reload {
-    pub(super) fn new(arguments: Vec<OsString>, loaded: Loaded, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        arguments: Vec<OsString>,
+        loaded: Loaded,
+        shared: Arc<Shared>,
+        admin: Option<Handle>,
+    ) -> Self {
         Self {
             arguments,
             config: loaded.config,
             shared,
+            admin,
         }
     }
 
     /// Reads all settings again. A mistake in them changes nothing.
     pub(super) fn run(&mut self) {
         self.reload_users();
+        if let Some(Err(error)) = self.admin.as_ref().map(Handle::reload) {
+            log::error!("admin token not reloaded, the old one stays: {error}");
+        }
         let loaded = match parse::parse(self.arguments.iter().cloned(), &environment()) {
             Ok(Action::Run(loaded)) => loaded,
             // The arguments asked for serving once and have not changed.

@@ -4,6 +4,7 @@
 //! fixes a port, and no test expects a duration.
 #![allow(dead_code, reason = "support offers more than each build needs")]
 
+mod admin;
 mod attacks;
 mod background;
 mod binary;

@@ -4,6 +4,7 @@
 //! made from these rows; nothing else knows the name of an option. The rows live in one file for
 //! each half of the program that they govern.
 
+mod admin;
 mod cluster;
 mod network;
 mod process;
@@ -96,6 +97,8 @@ pub enum Group {
     Eviction,
     /// What clients may ask for.
     Commands,
+    /// Metrics, health, the API.
+    Admin,
     /// Threads, logging, the process.
     Process,
     /// Accepted without effect.
@@ -104,13 +107,14 @@ pub enum Group {
 
 impl Group {
     /// All of them, in reading order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Tls,
         Self::Cluster,
         Self::Memory,
         Self::Eviction,
         Self::Commands,
+        Self::Admin,
         Self::Process,
         Self::Compatibility,
     ];
@@ -124,6 +128,7 @@ impl Group {
             Self::Memory => "Memory",
             Self::Eviction => "Eviction and expiry",
             Self::Commands => "What clients may ask for",
+            Self::Admin => "Admin listener",
             Self::Process => "Process",
             Self::Compatibility => "Accepted for memcached's sake, without effect",
         }
@@ -198,6 +203,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         tls::ROWS,
         cluster::ROWS,
         storage::ROWS,
+        admin::ROWS,
         process::ROWS,
     ]
     .into_iter()

@@ -1,0 +1,314 @@
+//! The admin listener: metrics, health and the JSON API, over HTTP, for operators and what works
+//! for them.
+//!
+//! ```text
+//! thread.rs        one poll, a few connections
+//!    connection.rs    bytes in, answers out
+//!       http.rs          heads of requests, frames of answers
+//!    pages.rs         which page; guard.rs says who may see it
+//!       exporter.rs, own.rs   /metrics, written by exposition.rs
+//!       api.rs                /api/v1/
+//! ```
+//!
+//! It stands beside the server and reads what that one's threads leave: it can neither stop nor
+//! change anything. Start reading at [`Admin`].
+
+mod api;
+mod connection;
+mod exporter;
+mod exposition;
+mod figures;
+mod guard;
+mod http;
+mod own;
+mod pages;
+mod state;
+mod thread;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+
+use mio::{Poll, Waker};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+pub use guard::TokenError;
+pub use state::{Ask, Phase};
+
+use guard::Guard;
+use state::State;
+use thread::Thread;
+
+use crate::config::Config;
+use crate::config::admin::AdminListen;
+use crate::session::Shared;
+
+/// Connections that the system may hold before they are accepted.
+const BACKLOG: i32 = 64;
+
+/// Why there is no admin listener. The text names the option and what to do.
+#[derive(Debug)]
+pub enum AdminError {
+    /// It cannot listen there.
+    Listen {
+        /// Where.
+        place: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no token.
+    Token(TokenError),
+    /// The system refused a thread or a poll.
+    System(io::Error),
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { place, source } => {
+                write!(f, "cannot listen on {place} (--admin): {source}")?;
+                f.write_str(match source.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "; another server has it: stop that one or choose another"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "; give --admin an address of this host",
+                    io::ErrorKind::AlreadyExists => "; the file there is not a socket",
+                    io::ErrorKind::NotFound => "; its folder does not exist",
+                    _ => "",
+                })
+            }
+            Self::Token(error) => write!(f, "{error}"),
+            Self::System(source) => write!(f, "cannot start the admin listener: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for AdminError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::System(source) => Some(source),
+            Self::Token(error) => Some(error),
+        }
+    }
+}
+
+/// A socket that is bound, and nobody to answer there yet.
+pub struct Bound {
+    socket: Socket,
+    place: String,
+    file: Option<PathBuf>,
+    guard: Guard,
+}
+
+/// The running admin listener. Dropping it ends it.
+pub struct Admin {
+    state: Arc<State>,
+    guard: Arc<Guard>,
+    place: String,
+    stopping: Arc<AtomicBool>,
+    waker: Waker,
+    thread: Option<JoinHandle<()>>,
+    /// The file of its unix socket, which goes with it.
+    file: Option<PathBuf>,
+}
+
+impl Bound {
+    /// Reads the token and binds the socket that the settings name, if they name one.
+    ///
+    /// # Errors
+    ///
+    /// When the token cannot be read, or the address not be had.
+    pub fn bind(config: &Config) -> Result<Option<Self>, AdminError> {
+        let listen = &config.admin;
+        let token = config.admin_token_file.as_deref();
+        let (bound, file) = match listen {
+            AdminListen::Off => return Ok(None),
+            AdminListen::Tcp { host, port } => (bind_tcp(host, *port), None),
+            AdminListen::Unix(path) => {
+                let mode = config.unix_mask & 0o777;
+                (bind_unix(path, mode), Some(path.clone()))
+            }
+        };
+        let guard = Guard::new(listen, token).map_err(AdminError::Token);
+        let (socket, place) = bound.map_err(|source| AdminError::Listen {
+            place: listen.to_string(),
+            source,
+        })?;
+        Ok(Some(Self {
+            socket,
+            place,
+            file,
+            guard: guard?,
+        }))
+    }
+
+    /// The file of the unix socket, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Begins to answer. `sources` says where each setting came from, in the table's order; `ask`
+    /// names threads that do not come round.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread or poll for it.
+    pub fn start(
+        self,
+        shared: Arc<Shared>,
+        sources: Vec<String>,
+        ask: Ask,
+    ) -> Result<Admin, AdminError> {
+        let poll = Poll::new().map_err(AdminError::System)?;
+        let waker = Waker::new(poll.registry(), thread::WAKE).map_err(AdminError::System)?;
+        let state = Arc::new(State::new(shared, sources, ask));
+        let guard = Arc::new(self.guard);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (own_state, own_guard) = (Arc::clone(&state), Arc::clone(&guard));
+        let thread = Thread::new(
+            poll,
+            self.socket,
+            own_state,
+            own_guard,
+            Arc::clone(&stopping),
+        )
+        .map_err(AdminError::System)?;
+        let thread = Builder::new()
+            .name("larder-admin".to_owned())
+            .spawn(move || thread.run())
+            .map_err(AdminError::System)?;
+        Ok(Admin {
+            state,
+            guard,
+            place: self.place,
+            stopping,
+            waker,
+            thread: Some(thread),
+            file: self.file,
+        })
+    }
+}
+
+/// Reads the token, if there is to be one, and binds nothing.
+///
+/// # Errors
+///
+/// What is wrong with its file.
+pub fn check(config: &Config) -> Result<(), AdminError> {
+    let token = config.admin_token_file.as_deref();
+    let guard = Guard::new(&config.admin, token);
+    guard.map(drop).map_err(AdminError::Token)
+}
+
+/// Changes what an admin listener tells, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    guard: Arc<Guard>,
+}
+
+impl Handle {
+    /// Reads the token again, if there is one. When it cannot be had the old one stays.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its file.
+    pub fn reload(&self) -> Result<(), TokenError> {
+        self.guard.reload()
+    }
+}
+
+impl Admin {
+    /// Where it listens: `http://ADDRESS:PORT/`, or the path of its socket.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What `/readyz` tells from now on.
+    pub fn set_phase(&self, phase: Phase) {
+        self.state.set_phase(phase);
+    }
+
+    /// By what it is changed from other threads.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            guard: Arc::clone(&self.guard),
+        }
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        // It looks around once a second anyway.
+        let _ = self.waker.wake();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("thread larder-admin has panicked");
+        }
+        if let Some(path) = &self.file {
+            let _gone = fs::remove_file(path);
+        }
+    }
+}
+
+/// Binds the first address that a name stands for and that can be had.
+fn bind_tcp(host: &str, port: u16) -> io::Result<(Socket, String)> {
+    let mut last = io::ErrorKind::NotFound.into();
+    for address in (host, port).to_socket_addrs()? {
+        match bind_address(address) {
+            Ok(socket) => {
+                let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+                return Ok((socket, format!("http://{bound}/")));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind_address(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new(domain, kind, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn bind_unix(path: &Path, mode: u32) -> io::Result<(Socket, String)> {
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    // The file takes the mode of the socket: nobody can connect before it has the right one.
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(mode))?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    Ok((socket, path.display().to_string()))
+}
+
+/// Removes a socket file that a dead daemon left. One that somebody answers at stays, and so does
+/// anything that is not a socket.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
