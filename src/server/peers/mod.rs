@@ -215,7 +215,8 @@ impl Ready {
         let (orders, thread) = match self {
             Self::Nothing => return Ok(None),
             Self::Gossip(gossip, orders) => {
-                seeds::start(&shared.config.cluster.seeds, &orders)?;
+                let config = &shared.config;
+                seeds::start(&config.cluster.seeds, &orders, config.drop_privileges)?;
                 (
                     orders,
                     builder.spawn(move || gossip.run(&shared.directory))?,
