@@ -60,10 +60,15 @@ package: $(TOOLS)/cargo-deb $(TOOLS)/cargo-generate-rpm ## Build .deb and .rpm i
 	CARGO_TARGET_DIR=$(PACKAGES) $(TOOLS)/cargo-deb --no-build --no-strip --locked -o $(PACKAGES)/
 	$(TOOLS)/cargo-generate-rpm --target-dir $(PACKAGES) -o $(PACKAGES)/
 
-package-test: package $(VENV)/.ready ## Install, use and purge the .deb in a clean Debian. As root
-	@command -v debootstrap > /dev/null || { $(APT) update && $(APT) install --no-install-recommends debootstrap; }
+package-test: package $(VENV)/.ready ## Install, use and purge the .deb in a clean Debian, under systemd too
+	@missing=""; \
+	for need in debootstrap:debootstrap systemd-nspawn:systemd-container; do \
+		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi
 	$(SUDO) $(VENV)/bin/python tests/package/scratch.py --clean $(PACKAGES)/bookworm \
 		--deb $(PACKAGES)/larder_*.deb
+	$(SUDO) tests/package/boot.sh $(PACKAGES)/bookworm $(PACKAGES)/larder_*.deb
 
 soak: ## 4 GiB of churn through 64 MiB, in a release build
 	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture
