@@ -225,3 +225,20 @@ fn a_list_that_an_administrator_stores_is_agreed_on_by_all() {
     fleet.start(2);
     fleet.await_list(&[0, 1, 2]);
 }
+
+#[test]
+fn a_node_that_cannot_write_its_state_tells_nothing_new_until_it_can() {
+    let mut fleet = Fleet::grown(3, &["--leave"]);
+    let told = fleet.told(2);
+    // Where the new state is written first there is something else.
+    let obstacle = format!("{}.new", fleet.path(&fleet.hosts[2].name));
+    std::fs::create_dir(&obstacle).expect("a folder");
+    fleet.server(1).signal(Signal::TERM);
+    let mut leaver = fleet.hosts[1].server.take().expect("a daemon");
+    let said = wait_until(|| fleet.server(2).log().contains("state cannot be written"));
+    assert!(said, "{}", fleet.logs());
+    assert_eq!(fleet.told(2), told);
+    std::fs::remove_dir(&obstacle).expect("a folder");
+    assert!(fleet.await_list(&[0, 2]) > told.0);
+    assert_eq!(leaver.await_exit().code(), Some(0), "{}", leaver.log());
+}
