@@ -94,6 +94,17 @@ pub(super) fn slabs(state: &State, now: Now) -> Value {
     json!({ "slabs": classes, "total_malloced": total_malloced })
 }
 
+/// `/api/v1/latency`: how long commands take, as `stats latency`.
+pub(super) fn latency(state: &State, now: Now) -> Value {
+    let mut commands: Map<String, Value> = Map::new();
+    show(&state.shared, now, Group::Latency, &mut |name, text| {
+        let (command, name) = name.split_once(':').unwrap_or((name, ""));
+        let times = commands.entry(command).or_insert_with(|| json!({}));
+        times[name] = value(&String::from_utf8_lossy(text));
+    });
+    json!({ "commands": commands })
+}
+
 /// `/api/v1/clients`: every socket, as `stats conns`.
 pub(super) fn clients(state: &State, now: Now) -> Value {
     let conns = Numbered::gather(&state.shared, now, Group::Conns, "");

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Counter,
     /// It comes and goes.
     Gauge,
+    /// Counts by size.
+    Histogram,
 }
 
 /// A page being written.
@@ -35,6 +37,7 @@ impl Page {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         // Writing to a string cannot fail.
         let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
@@ -60,8 +63,19 @@ impl Page {
 impl Family<'_> {
     /// Adds a series. Names of labels are ours, values may be anything.
     pub(super) fn add(&mut self, labels: &[(&str, &str)], value: impl Display) -> &mut Self {
+        self.series("", labels, value)
+    }
+
+    /// Adds a series of a histogram, whose name ends in `suffix`.
+    pub(super) fn series(
+        &mut self,
+        suffix: &str,
+        labels: &[(&str, &str)],
+        value: impl Display,
+    ) -> &mut Self {
         let text = &mut self.page.text;
         text.push_str(self.name);
+        text.push_str(suffix);
         for (index, (name, label)) in labels.iter().enumerate() {
             text.push(if index == 0 { '{' } else { ',' });
             text.push_str(name);
@@ -101,8 +115,11 @@ mod tests {
         page.family("b", Kind::Gauge, "Some.")
             .add(&[("x", "1"), ("y", "\"\\\n")], 0.5)
             .add(&[], -1);
+        page.family("c", Kind::Histogram, "Times.")
+            .series("_bucket", &[("le", "+Inf")], 3);
         let expected = "# HELP a_total All.\n# TYPE a_total counter\na_total 5\n\
-                        # HELP b Some.\n# TYPE b gauge\nb{x=\"1\",y=\"\\\"\\\\\\n\"} 0.5\nb -1\n";
+                        # HELP b Some.\n# TYPE b gauge\nb{x=\"1\",y=\"\\\"\\\\\\n\"} 0.5\nb -1\n\
+                        # HELP c Times.\n# TYPE c histogram\nc_bucket{le=\"+Inf\"} 3\n";
         assert_eq!(page.finish(), expected);
     }
 }

@@ -1,11 +1,12 @@
 //! The series that memcached's exporter does not have, under `larder_`.
 
-use super::exposition::Kind::{Counter, Gauge};
+use super::exposition::Kind::{Counter, Gauge, Histogram};
 use super::exposition::Page;
 use super::figures::{Figures, Numbered, find};
 use super::state::{Phase, State};
 use crate::session::figures::{Group, VERSION_OWN};
 use crate::session::{Facts, Shared};
+use crate::stats::latency::DOUBLING_COUNT;
 use crate::stats::{Counters, Totals};
 use crate::store::StoreTotals;
 use crate::time::Now;
@@ -25,6 +26,7 @@ pub(super) fn write(page: &mut Page, state: &State, now: Now) {
         u8::from(state.phase() == Phase::Ready),
     );
     workers(page, shared);
+    durations(page, &totals);
     memory(page, &store, &totals);
     evictions(page, shared, &store, now);
     misses(page, &totals);
@@ -102,6 +104,30 @@ fn workers(page: &mut Page, shared: &Shared) {
             let labels = [("worker", &*worker), ("command", command)];
             family.add(&labels, counter.get());
         }
+    }
+}
+
+fn durations(page: &mut Page, totals: &Totals) {
+    let help = "Time from when a request could be read to when its answer was sent, of those on \
+                about one pass of a worker in 32.";
+    let mut family = page.family("larder_command_duration_seconds", Histogram, help);
+    for (command, times) in totals.latency.commands() {
+        let command = ("command", command.name());
+        for doublings in 0..DOUBLING_COUNT {
+            let us = 1_u64 << doublings;
+            let le = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+            let labels = [command, ("le", le.trim_end_matches('0'))];
+            family.series("_bucket", &labels, times.below(doublings));
+        }
+        let count = times.count();
+        family.series("_bucket", &[command, ("le", "+Inf")], count);
+        let sum = format!(
+            "{}.{:09}",
+            times.sum_ns / 1_000_000_000,
+            times.sum_ns % 1_000_000_000
+        );
+        family.series("_sum", &[command], sum);
+        family.series("_count", &[command], count);
     }
 }
 

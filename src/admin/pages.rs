@@ -18,6 +18,7 @@ enum Place {
     Cluster,
     Health,
     Index,
+    Latency,
     Metrics,
     Readiness,
     Settings,
@@ -41,6 +42,7 @@ const PLACES: &[(&str, Place, &str)] = &[
         Place::Slabs,
         "slab classes and their items",
     ),
+    ("/api/v1/latency", Place::Latency, "how long commands take"),
     ("/api/v1/clients", Place::Clients, "who is connected"),
     (
         "/api/v1/cluster",
@@ -83,6 +85,7 @@ fn tell(state: &State, place: Place) -> Answer {
         Place::Readiness => readiness(state),
         Place::Stats => json(&api::stats(state, now)),
         Place::Slabs => json(&api::slabs(state, now)),
+        Place::Latency => json(&api::latency(state, now)),
         Place::Clients => json(&api::clients(state, now)),
         Place::Cluster => json(&api::cluster(state, now)),
         Place::Settings => json(&api::settings(state)),

@@ -140,6 +140,8 @@ pub enum Stats<'a> {
     Items,
     /// What is ours alone.
     Larder,
+    /// How long commands take.
+    Latency,
     /// Counters to zero.
     Reset,
     /// Settings.
@@ -277,6 +279,7 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
         }),
         b"items" => Stats::Items,
         b"larder" => Stats::Larder,
+        b"latency" => Stats::Latency,
         b"reset" => Stats::Reset,
         b"settings" => Stats::Settings,
         b"sizes" => Stats::Sizes,

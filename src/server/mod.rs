@@ -25,6 +25,7 @@ mod logins;
 mod mailbox;
 mod peers;
 mod pulse;
+mod stopwatch;
 mod stream;
 mod tls;
 mod udp;
@@ -536,7 +537,10 @@ fn seat_datagrams(datagrams: Vec<DatagramSocket>, census: &Census, seats: &mut [
 /// Lets the process open as many descriptors as `-c` promises.
 fn raise_descriptor_limit(config: &Config) -> Result<(), StartError> {
     let workers = u64::try_from(config.workers).unwrap_or(u64::MAX);
-    let needed = u64::from(config.conn_limit) + workers.saturating_mul(2) + SPARE_DESCRIPTORS;
+    let needed = u64::from(config.conn_limit)
+        + workers.saturating_mul(2)
+        + config.admin.descriptors()
+        + SPARE_DESCRIPTORS;
     let limit = rustix::process::getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

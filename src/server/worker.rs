@@ -21,6 +21,7 @@ use slab::Slab;
 use super::connection::{Connection, enqueue};
 use super::desk::Desk;
 use super::mailbox::{Letter, Letters, Newcomer};
+use super::stopwatch::Stopwatch;
 use super::stream::{Received, Sent};
 use super::tls::CLIENT_HELLO;
 use super::udp::Datagrams;
@@ -68,6 +69,8 @@ pub(super) struct Worker {
     partial_max: u64,
     /// Connections that wait for their client to take output.
     stalled: usize,
+
+    stopwatch: Stopwatch,
 
     idle_timeout_s: u32,
     swept_s: u32,
@@ -123,6 +126,7 @@ impl Worker {
         };
         let now = desk.shared.clock.now();
         Ok(Self {
+            stopwatch: Stopwatch::new(),
             idle_timeout_s: config.idle_timeout_s,
             swept_s: now.uptime_s,
             desk,
@@ -156,6 +160,7 @@ impl Worker {
                 break;
             }
             self.now = self.desk.shared.clock.now();
+            self.stopwatch.begin(&self.desk.counters);
             for event in &events {
                 self.note(event);
             }
@@ -278,10 +283,12 @@ impl Worker {
             .min(self.fresh.len().max(LEFTOVER_COUNT_MIN));
         while let Some(key) = self.fresh.pop_front() {
             self.turn(key);
+            self.stopwatch.lap(&self.desk.counters);
         }
         for _ in 0..again {
             if let Some(key) = self.leftover.pop_front() {
                 self.turn(key);
+                self.stopwatch.lap(&self.desk.counters);
             }
         }
         self.desk.mailbox.set_current(-1);

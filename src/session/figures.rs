@@ -33,6 +33,8 @@ pub enum Group {
     Items,
     /// `stats larder`.
     Larder,
+    /// `stats latency`.
+    Latency,
     /// `stats settings`.
     Settings,
     /// `stats sizes`.
@@ -54,6 +56,7 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
         Group::General => general(shared, now, list),
         Group::Items => items(shared, now, list),
         Group::Larder => larder(shared, now, list),
+        Group::Latency => latency(shared, list),
         Group::Settings => {
             for (name, value) in stats_settings(&config_in_force(shared)) {
                 list.word(name, &value);
@@ -462,5 +465,31 @@ fn larder(shared: &Shared, now: Now, list: &mut List<'_>) {
                 ("bytes_written", worker.bytes_written.get()),
             ],
         );
+    }
+}
+
+/// What is told of the times of a command, as thousandths of all.
+const QUANTILES: &[(&str, u64)] = &[
+    ("p50_us", 500),
+    ("p90_us", 900),
+    ("p99_us", 990),
+    ("p999_us", 999),
+    ("max_us", 1000),
+];
+
+fn latency(shared: &Shared, list: &mut List<'_>) {
+    let totals = shared.registry.totals();
+    for (command, times) in totals.latency.commands() {
+        let name = command.name();
+        let count = times.count();
+        list.number(&format!("{name}:samples"), count);
+        if count == 0 {
+            continue;
+        }
+        list.number(&format!("{name}:mean_us"), times.sum_ns / count / 1000);
+        for (quantile, thousandths) in QUANTILES {
+            let ns = times.quantile_ns(*thousandths).unwrap_or(0);
+            list.number(&format!("{name}:{quantile}"), ns.div_ceil(1000));
+        }
     }
 }

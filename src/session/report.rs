@@ -69,6 +69,7 @@ pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
         Stats::Slabs => list(turn, Group::Slabs, reader),
         Stats::Sizes => list(turn, Group::Sizes, reader),
         Stats::Larder => list(turn, Group::Larder, reader),
+        Stats::Latency => list(turn, Group::Latency, reader),
         Stats::Cluster => list(turn, Group::Cluster, reader),
         Stats::Conns => list(turn, Group::Conns, reader),
         Stats::Reset => {

@@ -207,6 +207,7 @@ fn of_stats(group: &Stats<'_>) -> Rule {
         | Stats::General
         | Stats::Items
         | Stats::Larder
+        | Stats::Latency
         | Stats::Settings
         | Stats::Sizes
         | Stats::Slabs

@@ -5,9 +5,12 @@
 //! A report sums the blocks of all workers; [`Registry`] holds them. Counters are never read to
 //! decide anything.
 
+pub mod latency;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::latency::{Latency, LatencyTotals};
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 
 /// One number that one thread writes and any thread may read.
@@ -46,6 +49,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: Counter,)*
             /// Counts by slab class, as `stats slabs` shows them. Index 0 is unused.
             pub classes: ByClass,
+            /// How long commands took, of those that were measured.
+            pub latency: Latency,
         }
 
         /// The sum of some workers' counters.
@@ -54,6 +59,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Counts by slab class.
             pub classes: Vec<ClassTotals>,
+            /// How long commands took, of those that were measured.
+            pub latency: LatencyTotals,
         }
 
         impl Counters {
@@ -63,6 +70,7 @@ macro_rules! counters {
                 for (counters, total) in self.classes.0.iter().zip(&mut totals.classes) {
                     counters.add_to(total);
                 }
+                self.latency.add_to(&mut totals.latency);
             }
 
             fn reset(&self) {
@@ -70,6 +78,7 @@ macro_rules! counters {
                 for class in &self.classes.0 {
                     class.reset();
                 }
+                self.latency.reset();
             }
         }
     };

@@ -289,6 +289,66 @@ fn figures_of_our_own_tell_workers_memory_and_the_cluster() {
 }
 
 #[test]
+fn times_of_commands_are_told_as_a_histogram_and_by_quantiles() {
+    let (server, address) = start(&["-t", "1"]);
+    let mut client = server.connect();
+    client.ask("set a 0 0 1\r\nx\r\n", "STORED\r\n");
+    // A few of many passes are measured; which ones is left to chance.
+    let is_measured = |client: &mut Client, name: &str| {
+        let found = client.find_stat("stats latency", &format!("{name}:samples"));
+        found.expect("a number") != "0"
+    };
+    let measured = wait_until(|| {
+        client.ask("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n");
+        client.ask("delete b\r\n", "NOT_FOUND\r\n");
+        is_measured(&mut client, "get") && is_measured(&mut client, "delete")
+    });
+    assert!(measured);
+    let scrape = scrape(address);
+    assert_eq!(scrape.types["larder_command_duration_seconds"], "histogram");
+    let of = |suffix: &str, labels: &str| {
+        scrape.value(&format!(
+            "larder_command_duration_seconds_{suffix}{{{labels}}}"
+        ))
+    };
+    let buckets: Vec<(f64, f64)> = scrape
+        .series
+        .iter()
+        .filter_map(|(series, value)| {
+            let start = "larder_command_duration_seconds_bucket{command=\"get\",le=\"";
+            let le = series.strip_prefix(start)?.strip_suffix("\"}")?;
+            Some((le.parse().expect("a bound"), *value))
+        })
+        .collect();
+    let mut sorted = buckets.clone();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    assert!(
+        sorted.len() > 20 && sorted.is_sorted_by(|a, b| a.1 <= b.1),
+        "{sorted:?}"
+    );
+    let count = of("count", "command=\"get\"");
+    assert_eq!(sorted.last().map(|last| last.1), Some(count));
+    assert!(count >= 1.0 && of("sum", "command=\"get\"") > 0.0);
+    assert_eq!(of("count", "command=\"incr\""), 0.0);
+
+    let latency = json(address, "/api/v1/latency");
+    let get = &latency["commands"]["get"];
+    let of = |name: &str| {
+        get[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {get}"))
+    };
+    assert!(of("samples") >= 1 && of("p50_us") > 0);
+    assert!(
+        of("p50_us") <= of("p99_us") && of("p99_us") <= of("max_us"),
+        "{get}"
+    );
+    assert_eq!(latency["commands"]["incr"]["samples"], 0);
+    client.ask("stats reset\r\n", "RESET\r\n");
+    assert_eq!(client.list("stats latency").len(), 6, "all is forgotten");
+}
+
+#[test]
 fn promtool_has_nothing_to_say_but_about_names_that_the_exporter_gave() {
     let Some(promtool) = in_path("promtool") else {
         return;
