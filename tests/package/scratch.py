@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import urllib.request
 
 from pymemcache.client.base import Client
 
@@ -257,6 +258,8 @@ def inside(deb, lower, folder):
     converse(("127.0.0.1", 11211))
     converse(("::1", 11211))
     check("curr_items" in root.run("larder", "stats"), "the client program asks it")
+    with urllib.request.urlopen("http://127.0.0.1:9150/metrics", timeout=PATIENCE_S) as page:
+        check(b"memcached_up 1" in page.read(), "it has metrics where the exporter has them")
     daemon.process.send_signal(1)
     check(daemon.hear().startswith("RELOADING=1\n"), "it reloads")
     check(daemon.hear().startswith("READY=1\n"), "it has reloaded")
