@@ -60,14 +60,14 @@ package: $(TOOLS)/cargo-deb $(TOOLS)/cargo-generate-rpm ## Build .deb and .rpm i
 	CARGO_TARGET_DIR=$(PACKAGES) $(TOOLS)/cargo-deb --no-build --no-strip --locked -o $(PACKAGES)/
 	$(TOOLS)/cargo-generate-rpm --target-dir $(PACKAGES) -o $(PACKAGES)/
 
-package-test: package $(VENV)/.ready ## Install, use and purge the .deb in a clean Debian, under systemd too
+package-test: package $(VENV)/.ready ## Install, use and purge them in a clean Debian, under systemd too
 	@missing=""; \
-	for need in debootstrap:debootstrap systemd-nspawn:systemd-container; do \
+	for need in debootstrap:debootstrap systemd-nspawn:systemd-container rpm:rpm; do \
 		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi
 	$(SUDO) $(VENV)/bin/python tests/package/scratch.py --clean $(PACKAGES)/bookworm \
-		--deb $(PACKAGES)/larder_*.deb
+		--deb $(PACKAGES)/larder_*.deb --rpm $(PACKAGES)/larder-*.rpm
 	$(SUDO) tests/package/boot.sh $(PACKAGES)/bookworm $(PACKAGES)/larder_*.deb
 
 soak: ## 4 GiB of churn through 64 MiB, in a release build

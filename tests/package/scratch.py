@@ -3,7 +3,8 @@
 The scratch root is a layer over the root of this host, or over a clean Debian (--clean FOLDER, made
 by debootstrap if it is not there): what is written goes into memory and ends with this program. The
 network is one of its own, so that the ports of the packaged settings are free. Without --deb a
-package is made of what Cargo.toml lists, with the programs from --programs.
+package is made of what Cargo.toml lists, with the programs from --programs. --rpm has its turn
+in the same root after that.
 
 Needs root, to mount; without it the exit code is 77 and the reason stands on standard error.
 """
@@ -233,28 +234,18 @@ def install(root, deb):
     return dpkg
 
 
-def inside(deb, lower, folder):
-    bring_up_loopback()
-    root = Root(lower, folder)
-    dpkg = install(root, deb)
-    for name in ("usr/bin/larderd", "usr/bin/larder", "etc/larder/larderd.conf", WANTS):
-        check(root.exists(name), f"{name} is installed")
-    accounts = root.run("getent", "passwd", "larder")
-    check(accounts.startswith("larder:"), "there is an account")
-    check("is good" in root.run("larderd", "--config", "/etc/larder/larderd.conf", "--check-config"),
-          "the packaged settings are good")
-    print("installed")
-
-    # What systemd makes for the unit, and what a daemon leaves there.
+def serve_as_the_unit_says(root):
     settings = unit(root)
     user = settings["User"]
+    # What systemd makes for the unit, and what a daemon leaves there.
     for parent, name in (("run", "RuntimeDirectory"), ("var/lib", "StateDirectory")):
         made = root.path / parent / settings[name]
         made.mkdir(exist_ok=True)
         (made / "left").touch()
     daemon = Daemon(root, user, settings["ExecStart"].split())
     owner = os.stat(f"/proc/{daemon.process.pid}").st_uid
-    check(str(owner) == accounts.split(":")[2], "it runs as the account of the unit")
+    account = root.run("getent", "passwd", user)
+    check(str(owner) == account.split(":")[2], "it runs as the account of the unit")
     converse(("127.0.0.1", 11211))
     converse(("::1", 11211))
     check("curr_items" in root.run("larder", "stats"), "the client program asks it")
@@ -264,13 +255,42 @@ def inside(deb, lower, folder):
     check(daemon.hear().startswith("RELOADING=1\n"), "it reloads")
     check(daemon.hear().startswith("READY=1\n"), "it has reloaded")
     daemon.stop()
+
+
+def inside_rpm(rpm, root):
+    """The other kind of package, which leaves its account as is the custom there."""
+    tool = ("rpm", "--root", root.path, "--nodeps", "--noplugins")
+    run(*tool, "--install", rpm)
+    check(root.exists(WANTS), "the presets of the distribution have enabled it")
+    serve_as_the_unit_says(root)
+    conf = root.path / "etc/larder/larderd.conf"
+    conf.write_text(conf.read_text() + "-m 128\n")
+    run(*tool, "--upgrade", "--force", rpm)
+    check(conf.read_text().endswith("-m 128\n"), "an upgrade keeps changed settings")
+    run(*tool, "--erase", "larder")
+    for name in ("usr/bin/larderd", "usr/bin/larder", WANTS, "usr/lib/sysusers.d/larder.conf"):
+        check(not root.exists(name), f"{name} is gone")
+    print("rpm: installed, served, upgraded, erased")
+
+
+def inside(deb, root):
+    dpkg = install(root, deb)
+    for name in ("usr/bin/larderd", "usr/bin/larder", "etc/larder/larderd.conf", WANTS):
+        check(root.exists(name), f"{name} is installed")
+    accounts = root.run("getent", "passwd", "larder")
+    check(accounts.startswith("larder:"), "there is an account")
+    check("is good" in root.run("larderd", "--config", "/etc/larder/larderd.conf", "--check-config"),
+          "the packaged settings are good")
+    print("installed")
+
+    serve_as_the_unit_says(root)
     print("served as the unit says")
 
     # The settings that Debian's memcached has been installed with, as they are.
     theirs = pathlib.Path("/etc/memcached.conf")
     if theirs.exists():
         shutil.copyfile(theirs, root.path / "tmp/memcached.conf")
-        daemon = Daemon(root, user, ["/usr/bin/larderd", "--config", "/tmp/memcached.conf"])
+        daemon = Daemon(root, "larder", ["/usr/bin/larderd", "--config", "/tmp/memcached.conf"])
         converse(("127.0.0.1", 11211))
         daemon.stop()
         lines = daemon.said().splitlines()
@@ -301,11 +321,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--programs", type=pathlib.Path, default=SOURCE / "target/debug")
     parser.add_argument("--deb", type=pathlib.Path)
+    parser.add_argument("--rpm", type=pathlib.Path)
     parser.add_argument("--clean", type=pathlib.Path)
     parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:
-        inside(arguments.deb, arguments.clean or "/", arguments.inside)
+        bring_up_loopback()
+        root = Root(arguments.clean or "/", arguments.inside)
+        inside(arguments.deb, root)
+        if arguments.rpm:
+            inside_rpm(arguments.rpm, root)
         return
     tried = subprocess.run(
         ["unshare", "--mount", "--net", "true"], stderr=subprocess.PIPE, text=True, check=False
@@ -326,6 +351,7 @@ def main():
         (folder / "scratch").mkdir()
         again = [sys.executable, __file__, "--inside", folder / "scratch", "--deb", deb]
         again += ["--clean", clean.resolve()] if clean else []
+        again += ["--rpm", arguments.rpm.resolve()] if arguments.rpm else []
         # What is mounted and what runs in there ends with this one.
         inner = ["unshare", "--mount", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
         sys.exit(subprocess.run([str(word) for word in inner + again], check=False).returncode)
