@@ -87,10 +87,6 @@ impl Served {
 }
 
 /// The bucket of a time.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "what is cast is below eight"
-)]
 const fn bucket_of(ns: u64) -> usize {
     let quarters = ns / 250;
     if quarters < 8 {
