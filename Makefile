@@ -16,6 +16,8 @@ NODE_CLIENTS = tests/clients/node_modules/.ready
 # What makes packages of what was built, and where the packages go.
 TOOLS = target/tools/bin
 PACKAGES = target/package
+# Debian's, unpacked and not installed: it would start a server.
+PROMETHEUS = target/prometheus
 RUST_CLIENT = target/clients/debug/memcache_tls
 
 .PHONY: help run test check check-instructions bench compare probe package package-test soak clean deps
@@ -29,7 +31,7 @@ run: ## Build and start larderd on 127.0.0.1:11211, in the foreground, with metr
 		--admin $(ADMIN) $(AS_ROOT) $(ARGS)
 
 test: deps ## Run every test suite
-	$(CARGO) test --locked
+	PATH="$$PATH:$(CURDIR)/$(PROMETHEUS)/usr/bin" $(CARGO) test --locked
 
 check: ## Format, lints, documentation, generated files, house rules
 	$(CARGO) fmt --check
@@ -77,7 +79,7 @@ clean: ## Remove everything that was built or installed here
 	$(CARGO) clean
 	rm -rf $(VENV) tests/clients/node_modules
 
-deps: $(VENV)/.ready $(NODE_CLIENTS) $(RUST_CLIENT) ## Install what the tests talk to, if it is missing
+deps: $(VENV)/.ready $(NODE_CLIENTS) $(PROMETHEUS)/.ready $(RUST_CLIENT) ## Install what the tests talk to, if it is missing
 	@missing=""; \
 	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd \
 		gsasl:gsasl openssl:openssl; do \
@@ -107,6 +109,14 @@ $(NODE_CLIENTS): tests/clients/package.json
 	command -v npm > /dev/null || missing="$$missing npm"; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install --no-install-recommends $$missing; fi
 	cd tests/clients && npm install --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+# What collects metrics, and judges their form.
+$(PROMETHEUS)/.ready:
+	@mkdir -p $(@D)
+	@{ command -v prometheus && command -v promtool; } > /dev/null || { cd $(@D) && \
+		{ apt-get -q download prometheus || { $(APT) update && apt-get -q download prometheus; }; } && \
+		dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; }
 	@touch $@
 
 # A client in Rust whose TLS is OpenSSL's; larder itself is built without that.

@@ -27,7 +27,7 @@ fn start(flags: &[&str]) -> (Server, SocketAddr) {
     (server, address)
 }
 
-fn admin_address(server: &Server) -> SocketAddr {
+pub(crate) fn admin_address(server: &Server) -> SocketAddr {
     let mut address = None;
     let found = wait_until(|| {
         let log = server.log();
@@ -83,14 +83,14 @@ fn json(address: SocketAddr, path: &str) -> Value {
 }
 
 /// A scrape, taken apart.
-struct Scrape {
+pub(crate) struct Scrape {
     /// Families and their types.
-    types: BTreeMap<String, String>,
+    pub(crate) types: BTreeMap<String, String>,
     /// Series with labels as they are written, and values.
     series: BTreeMap<String, f64>,
 }
 
-fn scrape(address: SocketAddr) -> Scrape {
+pub(crate) fn scrape(address: SocketAddr) -> Scrape {
     let page = get(address, "/metrics");
     let content_type = "Content-Type: text/plain; version=0.0.4; charset=utf-8\n";
     assert!(page.status == 200 && page.head.contains(content_type));

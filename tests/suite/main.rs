@@ -21,6 +21,7 @@ mod hostile;
 mod in_process;
 mod logins;
 mod memory;
+mod monitoring;
 mod operations;
 mod package;
 mod process;
