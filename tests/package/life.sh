@@ -59,10 +59,10 @@ say "an instance: $(property larderd@two StatusText)"
 
 # A process that stands still is found out, and replaced.
 mkdir -p /run/systemd/system/larderd@two.service.d
-printf '[Service]\nWatchdogSec=1\n' > /run/systemd/system/larderd@two.service.d/watchdog.conf
+printf '[Service]\nWatchdogSec=3\n' > /run/systemd/system/larderd@two.service.d/watchdog.conf
 systemctl daemon-reload
 systemctl restart larderd@two
-sleep 3
+sleep 5
 test "$(property larderd@two NRestarts)" = 0
 kill -STOP "$(property larderd@two MainPID)"
 replaced() {
