@@ -10,6 +10,7 @@ pub mod limits;
 pub mod protocol;
 pub mod server;
 pub mod session;
+pub mod socket_file;
 pub mod stats;
 pub mod store;
 pub mod time;

@@ -232,6 +232,35 @@ mod tests {
         }
     }
 
+    /// Whatever comes is answered, refused or waited for, and what decides it decides it at once:
+    /// what follows changes nothing.
+    fn fuzz_parse(input: &[u8]) {
+        let whole = parse(input);
+        for cut in 0..input.len() {
+            match (parse(&input[..cut]), &whole) {
+                (Parsed::Partial, _) => {}
+                (early, whole) => assert_eq!(early, *whole, "decided after {cut} bytes"),
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_answered_refused_or_waited_for(
+            input in proptest::collection::vec(proptest::num::u8::ANY, 0..200)
+        ) {
+            fuzz_parse(&input);
+        }
+
+        #[test]
+        fn what_nearly_is_a_request_is_too(
+            input in "(GET|HEAD|POST) /[a-z?%]{0,9} HTTP/1.[01]\r\n\
+                      ((Host|Connection|content-length|Authorization|X): ?[ a-z0:,\u{0}\u{e9}]{0,9}\r?\n){0,4}\r?\n.{0,9}"
+        ) {
+            fuzz_parse(input.as_bytes());
+        }
+    }
+
     #[test]
     fn a_head_may_be_large_but_not_larger() {
         let of = |size: usize| {

@@ -26,18 +26,15 @@ mod state;
 mod thread;
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use mio::{Poll, Waker};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 pub use guard::TokenError;
 pub use state::{Ask, Phase};
@@ -49,9 +46,10 @@ use thread::Thread;
 use crate::config::Config;
 use crate::config::admin::AdminListen;
 use crate::session::Shared;
+use crate::socket_file::SocketFile;
 
 /// Connections that the system may hold before they are accepted.
-const BACKLOG: i32 = 64;
+const BACKLOG: u32 = 64;
 
 /// Why there is no admin listener. The text names the option and what to do.
 #[derive(Debug)]
@@ -103,7 +101,7 @@ impl std::error::Error for AdminError {
 pub struct Bound {
     socket: Socket,
     place: String,
-    file: Option<PathBuf>,
+    file: Option<SocketFile>,
     guard: Guard,
 }
 
@@ -116,7 +114,7 @@ pub struct Admin {
     waker: Waker,
     thread: Option<JoinHandle<()>>,
     /// The file of its unix socket, which goes with it.
-    file: Option<PathBuf>,
+    _file: Option<SocketFile>,
 }
 
 impl Bound {
@@ -128,16 +126,19 @@ impl Bound {
     pub fn bind(config: &Config) -> Result<Option<Self>, AdminError> {
         let listen = &config.admin;
         let token = config.admin_token_file.as_deref();
-        let (bound, file) = match listen {
+        let bound = match listen {
             AdminListen::Off => return Ok(None),
-            AdminListen::Tcp { host, port } => (bind_tcp(host, *port), None),
+            AdminListen::Tcp { host, port } => {
+                bind_tcp(host, *port).map(|(socket, place)| (socket, place, None))
+            }
             AdminListen::Unix(path) => {
                 let mode = config.unix_mask & 0o777;
-                (bind_unix(path, mode), Some(path.clone()))
+                SocketFile::bind(path, mode, BACKLOG)
+                    .map(|(socket, file)| (socket, path.display().to_string(), Some(file)))
             }
         };
         let guard = Guard::new(listen, token).map_err(AdminError::Token);
-        let (socket, place) = bound.map_err(|source| AdminError::Listen {
+        let (socket, place, file) = bound.map_err(|source| AdminError::Listen {
             place: listen.to_string(),
             source,
         })?;
@@ -151,7 +152,7 @@ impl Bound {
 
     /// The file of the unix socket, if it is one.
     pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.file.as_ref().map(SocketFile::path)
     }
 
     /// Begins to answer. `sources` says where each setting came from, in the table's order; `ask`
@@ -191,7 +192,7 @@ impl Bound {
             stopping,
             waker,
             thread: Some(thread),
-            file: self.file,
+            _file: self.file,
         })
     }
 }
@@ -253,9 +254,6 @@ impl Drop for Admin {
         {
             log::error!("thread larder-admin has panicked");
         }
-        if let Some(path) = &self.file {
-            let _gone = fs::remove_file(path);
-        }
     }
 }
 
@@ -280,35 +278,6 @@ fn bind_address(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(domain, kind, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
     Ok(socket)
-}
-
-fn bind_unix(path: &Path, mode: u32) -> io::Result<(Socket, String)> {
-    remove_stale(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-    // The file takes the mode of the socket: nobody can connect before it has the right one.
-    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(mode))?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    socket.listen(BACKLOG)?;
-    Ok((socket, path.display().to_string()))
-}
-
-/// Removes a socket file that a dead daemon left. One that somebody answers at stays, and so does
-/// anything that is not a socket.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        Ok(_) => {}
-    }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
-        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
-    }
 }

@@ -7,17 +7,15 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::Mode;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::StartError;
 use super::census::Place;
 use crate::config::{BindingProtocol, Config, Listen};
 use crate::session::Dialect;
+use crate::socket_file::SocketFile;
 
 /// Bytes asked for in the send buffer of a socket for datagrams: a large value leaves at once.
 const DATAGRAM_SEND_BUFFER_SIZE: usize = 4 << 20;
@@ -296,21 +294,9 @@ fn bind_unix(path: &Path, config: &Config) -> Result<(Listener, SocketFile), Sta
         path: path.to_owned(),
         source,
     };
-    remove_stale(path).map_err(fail)?;
-    let bind = || {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-        // The file takes the mode of the socket, narrowed by the process's mask; nobody can
-        // connect in between.
-        let mode = config.unix_mask & 0o777;
-        rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
-        socket.bind(&SockAddr::unix(path)?)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-        socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
-        Ok(socket)
-    };
-    let socket = bind().map_err(fail)?;
+    let mode = config.unix_mask & 0o777;
+    let (socket, file) = SocketFile::bind(path, mode, config.backlog).map_err(fail)?;
     let dialect = dialect(Some(config.protocol));
-    let file = SocketFile::new(path).map_err(fail)?;
     let listener = Listener {
         socket: socket.into(),
         place: Place::Unix(path.to_owned()),
@@ -318,54 +304,6 @@ fn bind_unix(path: &Path, config: &Config) -> Result<(Listener, SocketFile), Sta
         tls: None,
     };
     Ok((listener, file))
-}
-
-/// Removes a socket file that a dead server left. One that somebody answers at stays, and so
-/// does anything that is not a socket.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        Ok(_) => {}
-    }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        // It took the call, or is too busy to: either way it lives.
-        Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
-    }
-}
-
-/// The file of a unix socket, removed when dropped if it is still ours.
-pub(super) struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        let metadata = fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode));
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            log::warn!("cannot remove {}: {error}", self.path.display());
-        }
-    }
 }
 
 impl Listener {
@@ -377,6 +315,8 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn config() -> Config {
