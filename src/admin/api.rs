@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::Numbered;
 use super::state::State;
-use crate::config::flags;
+use crate::config::{Config, flags};
 use crate::session::Shared;
 use crate::session::figures::{Group, config_in_force, show};
 use crate::time::Now;
@@ -58,6 +58,8 @@ pub(super) fn stats(state: &State, now: Now) -> Value {
 /// `/api/v1/settings`: every setting in force, and where it came from.
 pub(super) fn settings(state: &State) -> Value {
     let at_start = &state.shared.config;
+    // Made once: it asks the system how many cores there are.
+    let default = Config::default();
     let config = config_in_force(&state.shared);
     let settings: Vec<Value> = flags::all()
         .zip(&state.sources)
@@ -68,7 +70,7 @@ pub(super) fn settings(state: &State) -> Value {
             json!({
                 "name": setting.name,
                 "value": value,
-                "default": setting.default_text(),
+                "default": setting.default.map_or_else(|| (setting.show)(&default), str::to_owned),
                 "source": if is_changed { "changed while running" } else { source },
                 "reload": setting.reload,
             })

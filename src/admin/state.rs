@@ -56,6 +56,28 @@ struct Pulse {
     silent: Vec<(String, Instant)>,
 }
 
+impl Pulse {
+    fn listen(&mut self, is_ending: bool, now: Instant) {
+        // Threads that end by and by are not stuck.
+        let silent = if is_ending { Vec::new() } else { (self.ask)() };
+        self.silent.retain(|(name, _)| silent.contains(name));
+        for name in silent {
+            if !self.silent.iter().any(|(known, _)| *known == name) {
+                self.silent.push((name, now));
+            }
+        }
+    }
+
+    fn stuck(&self, now: Instant) -> Vec<String> {
+        let patience = Duration::from_secs(STUCK_S);
+        let silent = self.silent.iter();
+        silent
+            .filter(|(_, since)| now.saturating_duration_since(*since) >= patience)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
 impl State {
     /// The state of a daemon that begins.
     pub(super) fn new(shared: Arc<Shared>, sources: Vec<String>, ask: Ask) -> Self {
@@ -88,29 +110,13 @@ impl State {
 
     /// Asks the threads whether they come round. To be called once a second.
     pub(super) fn listen(&self, now: Instant) {
-        let mut pulse = self.pulse.lock();
-        let silent = match self.phase() {
-            // Threads that end by and by are not stuck.
-            Phase::Draining => Vec::new(),
-            Phase::Loading | Phase::Ready => (pulse.ask)(),
-        };
-        pulse.silent.retain(|(name, _)| silent.contains(name));
-        for name in silent {
-            if !pulse.silent.iter().any(|(known, _)| *known == name) {
-                pulse.silent.push((name, now));
-            }
-        }
+        let is_ending = self.phase() == Phase::Draining;
+        self.pulse.lock().listen(is_ending, now);
     }
 
     /// Threads that have been silent for so long that they must be stuck.
     pub(super) fn stuck(&self, now: Instant) -> Vec<String> {
-        let patience = Duration::from_secs(STUCK_S);
-        let pulse = self.pulse.lock();
-        let silent = pulse.silent.iter();
-        silent
-            .filter(|(_, since)| now.saturating_duration_since(*since) >= patience)
-            .map(|(name, _)| name.clone())
-            .collect()
+        self.pulse.lock().stuck(now)
     }
 
     /// Counts a request.
@@ -128,5 +134,37 @@ impl State {
     /// Requests refused for want of a token, or for meaning another host.
     pub(super) fn denied(&self) -> u64 {
         self.denied.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_stuck_when_it_has_been_silent_for_long_and_not_while_the_daemon_ends() {
+        let silent = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&silent);
+        let mut pulse = Pulse {
+            ask: Box::new(move || told.lock().clone()),
+            silent: Vec::new(),
+        };
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        pulse.listen(false, at(0));
+        silent.lock().push("larder-w0".to_owned());
+        pulse.listen(false, at(1));
+        pulse.listen(false, at(2));
+        assert!(pulse.stuck(at(STUCK_S)).is_empty());
+        assert_eq!(pulse.stuck(at(1 + STUCK_S)), ["larder-w0"]);
+        // It comes round, and is silent again later.
+        silent.lock().clear();
+        pulse.listen(false, at(3));
+        silent.lock().push("larder-w0".to_owned());
+        pulse.listen(false, at(4));
+        assert!(pulse.stuck(at(3 + STUCK_S)).is_empty());
+        assert_eq!(pulse.stuck(at(4 + STUCK_S)).len(), 1);
+        pulse.listen(true, at(5));
+        assert!(pulse.stuck(at(4 + STUCK_S)).is_empty());
     }
 }
