@@ -23,6 +23,8 @@ pub(super) enum Verdict {
 /// One connection.
 pub(super) struct Connection {
     socket: Socket,
+    /// Counts up with each that is accepted.
+    number: u64,
     /// Received and not answered; never more than a head.
     input: Vec<u8>,
     output: Vec<u8>,
@@ -41,9 +43,10 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub(super) fn new(socket: Socket, now: Instant) -> Self {
+    pub(super) fn new(socket: Socket, number: u64, now: Instant) -> Self {
         Self {
             socket,
+            number,
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
@@ -59,9 +62,10 @@ impl Connection {
         self.socket.as_raw_fd()
     }
 
-    /// When it was last of use.
-    pub(super) fn moved_at(&self) -> Instant {
-        self.moved_at
+    /// Lowest for the one that has been of no use for longest; of those that came at the same
+    /// moment, for the first.
+    pub(super) fn age(&self) -> (Instant, u64) {
+        (self.moved_at, self.number)
     }
 
     /// Whether its client has had all the time that there is.
@@ -177,7 +181,7 @@ mod tests {
             Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("two ends");
         ours.set_nonblocking(true).unwrap();
         let now = Instant::now();
-        (Connection::new(ours, now), theirs, now)
+        (Connection::new(ours, 0, now), theirs, now)
     }
 
     fn turns(connection: &mut Connection, now: Instant) -> Verdict {

@@ -49,7 +49,7 @@ use crate::session::Shared;
 use crate::socket_file::SocketFile;
 
 /// Connections that the system may hold before they are accepted.
-const BACKLOG: u32 = 64;
+const BACKLOG: u32 = 128;
 
 /// Why there is no admin listener. The text names the option and what to do.
 #[derive(Debug)]

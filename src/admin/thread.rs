@@ -28,6 +28,10 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 /// The poll's name for the socket that listens.
 const LISTENER: Token = Token(usize::MAX - 1);
 
+/// Connections accepted before those that are there have their turns: nobody is closed for
+/// newcomers before it has been heard.
+const ACCEPT_COUNT: usize = ADMIN_CONNECTION_COUNT_MAX / 4;
+
 /// Time between two looks at the other threads.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,6 +47,8 @@ pub(super) struct Thread {
     queue: VecDeque<usize>,
     /// Connections may wait to be accepted.
     has_newcomers: bool,
+    /// Connections accepted so far.
+    accepted: u64,
     looked_at: Instant,
 }
 
@@ -71,6 +77,7 @@ impl Thread {
             connections: Slab::new(),
             queue: VecDeque::new(),
             has_newcomers: true,
+            accepted: 0,
             looked_at: Instant::now(),
         })
     }
@@ -79,7 +86,7 @@ impl Thread {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(2 * ADMIN_CONNECTION_COUNT_MAX);
         while !self.stopping.load(Ordering::Acquire) {
-            let patience = if self.queue.is_empty() {
+            let patience = if self.queue.is_empty() && !self.has_newcomers {
                 LOOK_PAUSE
             } else {
                 Duration::ZERO
@@ -114,16 +121,16 @@ impl Thread {
     }
 
     fn accept(&mut self, now: Instant) {
-        while self.has_newcomers {
+        for _ in 0..ACCEPT_COUNT {
+            if !self.has_newcomers {
+                return;
+            }
             match self.listener.accept() {
                 Ok((socket, _)) => self.adopt(socket, now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.has_newcomers = false;
-                }
-                // Who left before we came is no reason to stop; a lack of descriptors may end, and
-                // the next look tries again.
+                // Who left before we came is no reason to stop.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(_) => return,
+                // There are no more; or descriptors are short, and the next look tries again.
+                Err(_) => self.has_newcomers = false,
             }
         }
     }
@@ -131,7 +138,7 @@ impl Thread {
     fn adopt(&mut self, socket: Socket, now: Instant) {
         if self.connections.len() >= ADMIN_CONNECTION_COUNT_MAX {
             let all = self.connections.iter();
-            let longest = all.min_by_key(|(_, connection)| connection.moved_at());
+            let longest = all.min_by_key(|(_, connection)| connection.age());
             if let Some(key) = longest.map(|(key, _)| key) {
                 self.close(key);
             }
@@ -141,7 +148,8 @@ impl Thread {
         }
         // Only unix sockets refuse, and have no need of it.
         let _ = socket.set_tcp_nodelay(true);
-        let connection = Connection::new(socket, now);
+        self.accepted += 1;
+        let connection = Connection::new(socket, self.accepted, now);
         let descriptor = connection.descriptor();
         let key = self.connections.insert(connection);
         let registry = self.poll.registry();
