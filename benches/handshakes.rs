@@ -108,9 +108,8 @@ fn main() -> io::Result<()> {
 
 impl Options {
     fn parse(arguments: &[String]) -> io::Result<Self> {
-        // `cargo bench` passes `--bench`; without it this may be a test run, which must be short.
         let given = |name: &str| arguments.iter().any(|argument| argument == name);
-        let quick = given("--quick") || !given("--bench");
+        let quick = load::is_quick(arguments);
         let text = |name: &str| {
             let index = arguments.iter().position(|argument| argument == name);
             index.and_then(|index| arguments.get(index + 1))
@@ -123,14 +122,13 @@ impl Options {
             None => Ok(if quick { 0.3 } else { 2.0 }),
             Some(text) => text.parse().map_err(io::Error::other),
         };
-        let larderd = env::var_os("LARDERD").unwrap_or(env!("CARGO_BIN_EXE_larderd").into());
         Ok(Self {
             rounds: number("--rounds", if quick { 1 } else { 3 })?,
             seconds: seconds?,
             handshakes: number("--handshakes", 200)?,
             requests: number("--requests", 1000)?,
             secured: given("--secured"),
-            larderd: larderd.into(),
+            larderd: load::program("LARDERD", env!("CARGO_BIN_EXE_larderd")),
         })
     }
 }

@@ -11,8 +11,8 @@ use larder::client::load::keys::{KeySpace, Sizes};
 use larder::client::load::random::Random;
 use larder::config::Config;
 use larder::limits::BATCH_COUNT_MAX;
-use larder::store::{Delete, Fetch, Fetched, Put, PutMode, PutStatus, Store};
-use larder::time::{Expiry, FIRST_UPTIME_S, Now};
+use larder::store::{Delete, Fetch, Fetched, Put, PutStatus, Store};
+use larder::time::{FIRST_UPTIME_S, Now};
 
 mod timing;
 
@@ -160,7 +160,7 @@ impl Bench<'_> {
                     key.clear();
                     self.keys.write_key(self.scattered(number), &mut key);
                     let hash = store.hash(&key);
-                    black_box(store.delete(&delete(&key, hash), NOW));
+                    black_box(store.delete(&Delete::new(&key, hash), NOW));
                 }
             },
         )
@@ -250,32 +250,10 @@ fn fetch(store: &Store, key: &[u8], hash: larder::store::KeyHash, out: &mut Vec<
 
 fn put(store: &Store, key: &[u8]) -> PutStatus {
     let put = Put {
-        key,
-        hash: store.hash(key),
-        mode: PutMode::Set,
-        client_flags: 0,
-        expiry: Expiry::NEVER,
-        compare: None,
-        assign_cas: None,
-        invalidate: false,
-        vivify: None,
-        binary_key: false,
         drop_on_failure: true,
+        ..Put::new(key, store.hash(key))
     };
     store.put(&put, &VALUE, NOW).status
-}
-
-fn delete(key: &[u8], hash: larder::store::KeyHash) -> Delete<'_> {
-    Delete {
-        key,
-        hash,
-        compare: None,
-        invalidate: false,
-        drop_value: false,
-        touch: None,
-        assign_cas: None,
-        client_flags: None,
-    }
 }
 
 /// What the upkeep thread does, here between rounds; bounded, since it may find more for ever.

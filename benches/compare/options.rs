@@ -1,10 +1,9 @@
 //! What the command line asks of a comparison.
 
-use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::load::machine;
+use crate::load::{is_quick, machine, program};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -38,13 +37,7 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the command line without the program's name, and the environment.
     pub(crate) fn parse(arguments: &[String]) -> io::Result<Self> {
-        // `cargo bench` passes `--bench`; without it this may be a test run, which must be short.
-        let quick = arguments.iter().any(|argument| argument == "--quick")
-            || !arguments.iter().any(|argument| argument == "--bench");
-        let variable = |name: &str, default: &str| {
-            let given = env::var_os(name).filter(|value| !value.is_empty());
-            PathBuf::from(given.unwrap_or(default.into()))
-        };
+        let quick = is_quick(arguments);
         let mut options = Self {
             quick,
             pairs: if quick { 1 } else { 7 },
@@ -54,8 +47,8 @@ impl Options {
             only: String::new(),
             cpu: true,
             density: true,
-            peer: variable("PEER", "memcached"),
-            larderd: variable("LARDERD", env!("CARGO_BIN_EXE_larderd")),
+            peer: program("PEER", "memcached"),
+            larderd: program("LARDERD", env!("CARGO_BIN_EXE_larderd")),
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {

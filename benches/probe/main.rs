@@ -24,8 +24,8 @@ use larder::client::load::{self, Arrivals, Limit, Spec};
 mod load_tools;
 mod scenes;
 
-use load_tools::machine;
 use load_tools::server::Server;
+use load_tools::{is_quick, machine, program};
 use scenes::{SCENES, Scene};
 
 const HELP: &str = "\
@@ -115,20 +115,14 @@ fn run() -> io::Result<()> {
 
 impl Options {
     fn parse(arguments: &[String]) -> io::Result<Self> {
-        // `cargo bench` passes `--bench`; without it this may be a test run, which must be short.
-        let quick = arguments.iter().any(|argument| argument == "--quick")
-            || !arguments.iter().any(|argument| argument == "--bench");
-        let variable = |name: &str, default: &str| {
-            let given = env::var_os(name).filter(|value| !value.is_empty());
-            PathBuf::from(given.unwrap_or(default.into()))
-        };
+        let quick = is_quick(arguments);
         let mut options = Self {
             quick,
             rounds: if quick { 1 } else { 3 },
             seconds: if quick { 0.5 } else { 5.0 },
             only: String::new(),
-            peer: variable("PEER", "memcached"),
-            larderd: variable("LARDERD", env!("CARGO_BIN_EXE_larderd")),
+            peer: program("PEER", "memcached"),
+            larderd: program("LARDERD", env!("CARGO_BIN_EXE_larderd")),
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {

@@ -49,63 +49,27 @@ const fn row(name: &'static str, dialect: client::Dialect, kind: Kind, depth: us
 }
 
 /// All ways.
-pub(crate) const ROWS: &[Row] = &[
-    row("get, alone", client::Dialect::Text, Kind::Get(1), 1),
-    row(
-        "get, pipeline of 16",
-        client::Dialect::Text,
-        Kind::Get(1),
-        16,
-    ),
-    row(
-        "multiget of 50, for each key",
-        client::Dialect::Text,
-        Kind::Get(50),
-        1,
-    ),
-    row("set, alone", client::Dialect::Text, Kind::Set, 1),
-    row("set, pipeline of 16", client::Dialect::Text, Kind::Set, 16),
-    row("mg, alone", client::Dialect::Meta, Kind::Get(1), 1),
-    row(
-        "mg, pipeline of 16",
-        client::Dialect::Meta,
-        Kind::Get(1),
-        16,
-    ),
-    row(
-        "50 quiet mg, for each key",
-        client::Dialect::Meta,
-        Kind::Get(50),
-        1,
-    ),
-    row("ms, alone", client::Dialect::Meta, Kind::Set, 1),
-    row("ms, pipeline of 16", client::Dialect::Meta, Kind::Set, 16),
-    row(
-        "binary get, alone",
-        client::Dialect::Binary,
-        Kind::Get(1),
-        1,
-    ),
-    row(
-        "binary get, pipeline of 16",
-        client::Dialect::Binary,
-        Kind::Get(1),
-        16,
-    ),
-    row(
-        "50 quiet binary gets, for each key",
-        client::Dialect::Binary,
-        Kind::Get(50),
-        1,
-    ),
-    row("binary set, alone", client::Dialect::Binary, Kind::Set, 1),
-    row(
-        "binary set, pipeline of 16",
-        client::Dialect::Binary,
-        Kind::Set,
-        16,
-    ),
-];
+pub(crate) const ROWS: &[Row] = {
+    use Kind::{Get, Set};
+    use client::Dialect::{Binary, Meta, Text};
+    &[
+        row("get, alone", Text, Get(1), 1),
+        row("get, pipeline of 16", Text, Get(1), 16),
+        row("multiget of 50, for each key", Text, Get(50), 1),
+        row("set, alone", Text, Set, 1),
+        row("set, pipeline of 16", Text, Set, 16),
+        row("mg, alone", Meta, Get(1), 1),
+        row("mg, pipeline of 16", Meta, Get(1), 16),
+        row("50 quiet mg, for each key", Meta, Get(50), 1),
+        row("ms, alone", Meta, Set, 1),
+        row("ms, pipeline of 16", Meta, Set, 16),
+        row("binary get, alone", Binary, Get(1), 1),
+        row("binary get, pipeline of 16", Binary, Get(1), 16),
+        row("50 quiet binary gets, for each key", Binary, Get(50), 1),
+        row("binary set, alone", Binary, Set, 1),
+        row("binary set, pipeline of 16", Binary, Set, 16),
+    ]
+};
 
 /// The keys that the conversations are about.
 pub(crate) fn keys(count: u64) -> KeySpace {

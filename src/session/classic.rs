@@ -49,17 +49,12 @@ pub(super) fn put<'a>(turn: &Turn<'_>, line: &text::Store<'a>, hash: KeyHash) ->
         StoreVerb::Cas | StoreVerb::Set => PutMode::Set,
     };
     Put {
-        key: line.key,
-        hash,
         mode,
         client_flags: line.flags,
         expiry: Expiry::from_wire(line.exptime, turn.now()),
         compare: (line.verb == StoreVerb::Cas).then_some(line.cas),
-        assign_cas: None,
-        invalidate: false,
-        vivify: None,
-        binary_key: false,
         drop_on_failure: line.verb == StoreVerb::Set,
+        ..Put::new(line.key, hash)
     }
 }
 

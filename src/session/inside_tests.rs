@@ -1,6 +1,6 @@
 //! Ways in without a password, seats, and users that are read again.
 
-use super::testing::{Bench, Client};
+use super::testing::{Bench, Client, text_file};
 use super::{Certificate, Next};
 use crate::config::Config;
 
@@ -8,8 +8,7 @@ const DENIED: &str = "CLIENT_ERROR permission denied\r\n";
 
 /// A daemon whose users are these, over both protocols.
 fn bench(users: &str) -> (Bench, tempfile::NamedTempFile) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), users).unwrap();
+    let file = text_file(users);
     let config = Config {
         auth_file: Some(file.path().to_owned()),
         sasl: true,

@@ -1,13 +1,12 @@
 //! The door, knocked at.
 
-use super::testing::Bench;
+use super::testing::{Bench, text_file};
 use crate::auth::file::{self, Notation};
 use crate::config::Config;
 
 /// A daemon whose users are these.
 fn bench(users: &str) -> (Bench, tempfile::NamedTempFile) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), users).unwrap();
+    let file = text_file(users);
     let config = Config {
         auth_file: Some(file.path().to_owned()),
         ..Config::default()

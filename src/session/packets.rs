@@ -315,17 +315,12 @@ impl Request {
         };
         let expiry = Expiry::from_wire(exptime, turn.now());
         let put = Put {
-            key,
-            hash,
             mode: if compares { PutMode::Set } else { mode },
             client_flags: flags,
             expiry,
             compare,
-            assign_cas: None,
-            invalidate: false,
-            vivify: None,
-            binary_key: false,
             drop_on_failure: mode == PutMode::Set,
+            ..Put::new(key, hash)
         };
         let answer = Answer {
             form: Form::Binary(self.echo()),

@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use proptest::prelude::*;
 
 use super::rights;
-use super::testing::{Bench, Client};
+use super::testing::{Bench, Client, text_file};
 use crate::auth::Need;
 use crate::config::Config;
 use crate::protocol::admin::{Admin, Crawler, Detail, Stats};
@@ -27,8 +27,7 @@ const DENIED: &str = "CLIENT_ERROR permission denied\r\n";
 
 /// A daemon whose users are these, and an item of each of two prefixes.
 fn bench(users: &str, change: impl FnOnce(&mut Config)) -> (Bench, tempfile::NamedTempFile) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), format!("root:root\n{users}")).unwrap();
+    let file = text_file(&format!("root:root\n{users}"));
     let mut config = Config {
         auth_file: Some(file.path().to_owned()),
         shutdown_command: true,

@@ -1,7 +1,7 @@
 //! The door, knocked at in packets.
 
 use super::Next;
-use super::testing::{Bench, Client};
+use super::testing::{Bench, Client, text_file};
 use crate::auth::file::{self, Notation};
 use crate::config::Config;
 
@@ -23,8 +23,7 @@ const AUTHENTICATED: (u16, &[u8]) = (0, b"Authenticated");
 
 /// A daemon that was started with `-S` and, for `text`, with `-Y`.
 fn bench_of(users: &str, text: bool) -> (Bench, tempfile::NamedTempFile) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), users).unwrap();
+    let file = text_file(users);
     let path = Some(file.path().to_owned());
     let config = Config {
         auth_file: path.clone().filter(|_| text),

@@ -37,6 +37,14 @@ impl Host for Nobody {
     }
 }
 
+/// A file that holds this text, as long as it is not dropped.
+#[cfg(test)]
+pub(super) fn text_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
 /// Everything that sessions share, and a clock.
 pub struct Bench {
     /// What all sessions share.

@@ -166,6 +166,26 @@ pub struct Put<'a> {
     pub drop_on_failure: bool,
 }
 
+impl<'a> Put<'a> {
+    /// A request to store, on no condition, without flags, for ever; the old item stays when
+    /// there is no room.
+    pub const fn new(key: &'a [u8], hash: KeyHash) -> Self {
+        Self {
+            key,
+            hash,
+            mode: PutMode::Set,
+            client_flags: 0,
+            expiry: Expiry::NEVER,
+            compare: None,
+            assign_cas: None,
+            invalidate: false,
+            vivify: None,
+            binary_key: false,
+            drop_on_failure: false,
+        }
+    }
+}
+
 /// What became of a [`Put`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PutStatus {

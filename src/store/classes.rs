@@ -250,6 +250,17 @@ mod tests {
         Classes::new(&testing::config(64), 1 << 16, 4, growth)
     }
 
+    fn spec(key_size: usize, value_size: u32) -> Spec {
+        Spec {
+            key_size,
+            value_size,
+            client_flags: 0,
+            expiry_s: 0,
+            assigned_cas: None,
+            binary_key: false,
+        }
+    }
+
     #[test]
     fn the_default_table_is_memcacheds() {
         let sizes = wire_sizes(&testing::config(64));
@@ -278,12 +289,9 @@ mod tests {
             for value_size in (0..20_000).step_by(7).chain([500_000, 1_048_000]) {
                 for (expiry_s, assigned_cas) in [(0, None), (9, None), (9, Some(1))] {
                     let spec = Spec {
-                        key_size: 20,
-                        value_size,
-                        client_flags: 0,
                         expiry_s,
                         assigned_cas,
-                        binary_key: false,
+                        ..spec(20, value_size)
                     };
                     let cut = classes.cut_for(&spec).expect("within the limit");
                     let found = classes.cuts()[usize::from(cut)];
@@ -297,14 +305,7 @@ mod tests {
     #[test]
     fn the_size_limit_counts_what_memcached_counts() {
         let classes = classes(1.25);
-        let spec = |value_size| Spec {
-            key_size: 3,
-            value_size,
-            client_flags: 0,
-            expiry_s: 0,
-            assigned_cas: None,
-            binary_key: false,
-        };
+        let spec = |value_size| spec(3, value_size);
         assert!(classes.cut_for(&spec((1 << 20) - 62)).is_some());
         assert!(classes.cut_for(&spec((1 << 20) - 61)).is_none());
     }
@@ -318,14 +319,7 @@ mod tests {
             };
             let classes = Classes::new(&config, 1 << 16, 4, 1.06);
             for value_size in [100, 1000, 3000, 5000, 11_000, 100_000, 1_000_000] {
-                let spec = Spec {
-                    key_size: 20,
-                    value_size,
-                    client_flags: 0,
-                    expiry_s: 0,
-                    assigned_cas: None,
-                    binary_key: false,
-                };
+                let spec = spec(20, value_size);
                 let cut = classes.cut_for(&spec).expect("within the limit");
                 let found = classes.cuts()[usize::from(cut)];
                 assert!(found.long || found.chunk_size >= spec.physical_size());
@@ -338,14 +332,7 @@ mod tests {
         let waste = |growth| {
             let classes = classes(growth);
             (0..2000).fold(0, |waste, value_size| {
-                let spec = Spec {
-                    key_size: 20,
-                    value_size,
-                    client_flags: 0,
-                    expiry_s: 0,
-                    assigned_cas: None,
-                    binary_key: false,
-                };
+                let spec = spec(20, value_size);
                 let cut = classes.cut_for(&spec).expect("within the limit");
                 waste + classes.cuts()[usize::from(cut)].chunk_size - spec.physical_size()
             })

@@ -24,17 +24,8 @@ fn store(config: &StoreConfig) -> Store {
 
 fn put<'a>(store: &Store, key: &'a [u8]) -> Put<'a> {
     Put {
-        key,
-        hash: store.hash(key),
-        mode: PutMode::Set,
-        client_flags: 0,
-        expiry: Expiry::NEVER,
-        compare: None,
-        assign_cas: None,
-        invalidate: false,
-        vivify: None,
-        binary_key: false,
         drop_on_failure: true,
+        ..Put::new(key, store.hash(key))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Conversations in the binary protocol.
 
 use crate::support::in_process::{Arrival, InProcess};
+use crate::support::packet::opcode::NOOP;
 use crate::support::packet::{Packet, Reply, header};
 use crate::support::transcript::Wire;
 use crate::support::{Client, Server};
@@ -11,7 +12,6 @@ type Answer = (u16, &'static [u8], &'static [u8], Vec<u8>);
 
 const FLAGS: &[u8] = &[0, 0, 0, 5];
 const NO_FLAGS: &[u8] = &[0; 4];
-const NOOP: u8 = 0x0a;
 
 fn done(value: impl AsRef<[u8]>) -> Option<Answer> {
     Some((0, b"", b"", value.as_ref().to_vec()))

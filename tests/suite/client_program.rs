@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use clap::Command as CommandLine;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::Server;
 use crate::support::process::wait_until;
+use crate::support::{Server, text_file};
 
 fn larder(server: &str, words: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
@@ -510,8 +510,7 @@ fn nodes_that_nobody_else_tells_are_all_told_of_a_change() {
         "say NAME:PORT",
     );
     fails(&address, &["cluster", "join", "a_b||1"], 2, "no name");
-    let list = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(list.path(), "a||1\n").expect("a file");
+    let list = text_file("a||1\n");
     let path = list.path().to_string_lossy();
     let declared = Server::start(&["--cluster-file", &path]);
     let address = declared.address().to_string();

@@ -9,12 +9,13 @@ use std::time::Duration;
 use crate::support::foreign::{Library, Tunnel};
 use crate::support::packet::Packet;
 use crate::support::process::{is_root, patience};
-use crate::support::{Authority, Client, Server, server};
+use crate::support::{Authority, Client, Server, server, text_file};
 
 fn users() -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), "foo:bar\n").expect("a file to be written");
-    file
+    text_file(
+        "foo:bar
+",
+    )
 }
 
 fn name(path: &Path) -> String {

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::support::Server;
 use crate::support::process::{is_root, wait_until};
 use crate::support::server::run;
+use crate::support::{Server, text_file};
 
 #[test]
 fn sigterm_and_sigint_end_it_cleanly() {
@@ -50,8 +50,7 @@ fn shutdown_ends_it_where_it_is_allowed() {
 
 #[test]
 fn an_open_door_to_other_hosts_is_told_once() {
-    let users = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(users.path(), "foo:bar\n").expect("a file to be written");
+    let users = text_file("foo:bar\n");
     let users = users.path().to_str().expect("a path of letters");
     let warning = "may read and change everything";
     for (flags, count) in [

@@ -9,28 +9,15 @@ use rustix::process::Signal;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
+use crate::support::packet::opcode::{AUTH, FLUSH, GAT, GET, GETQ, SET, STAT};
 use crate::support::packet::{Packet, Reply};
 use crate::support::process::{patience, wait_until};
-use crate::support::{Authority, Client, Server};
-
-const GET: u8 = 0x00;
-const SET: u8 = 0x01;
-const FLUSH: u8 = 0x08;
-const STAT: u8 = 0x10;
-const GETQ: u8 = 0x09;
-const GAT: u8 = 0x1d;
-const AUTH: u8 = 0x21;
+use crate::support::{Authority, Client, Server, text_file};
 
 const DENIED: &str = "CLIENT_ERROR permission denied\r\n";
 const UNAUTHENTICATED: &str = "CLIENT_ERROR unauthenticated\r\n";
 
 const USERS: &str = "root:root\napp:pw\nuser app +@read ~app1:*\n";
-
-fn file(users: &str) -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), users).expect("a file to be written");
-    file
-}
 
 fn flags(users: &tempfile::NamedTempFile) -> Vec<String> {
     let path = users.path().to_str().expect("a path of letters");
@@ -81,7 +68,7 @@ fn reload(server: &Server, users: &tempfile::NamedTempFile, text: &str) {
 
 #[test]
 fn a_reader_of_one_prefix_is_held_to_it_on_every_transport() {
-    let users = file(USERS);
+    let users = text_file(USERS);
     let tcp = start(&users, &[]);
     let flags = flags(&users);
     let mut unix: Vec<&str> = flags.iter().map(String::as_str).collect();
@@ -145,7 +132,7 @@ fn a_reader_of_one_prefix_is_held_to_it_on_every_transport() {
 
 #[test]
 fn a_new_users_file_holds_for_those_who_are_in() {
-    let users = file("root:root\napp:pw\nspy:pw\n");
+    let users = text_file("root:root\napp:pw\nspy:pw\n");
     let server = start(&users, &[]);
     let mut root = server.connect();
     log_in(&mut root, "root", "root");
@@ -182,7 +169,7 @@ fn a_new_users_file_holds_for_those_who_are_in() {
 
 #[test]
 fn guests_are_served_at_the_listener_that_the_file_names() {
-    let users = file("root:root\nuser *@unix +@read ~public:*\n");
+    let users = text_file("root:root\nuser *@unix +@read ~public:*\n");
     let flags = flags(&users);
     let mut both: Vec<&str> = flags.iter().map(String::as_str).collect();
     both.extend(["-s", "FOLDER/socket", "-l", "127.0.0.1", "-p", "-1"]);
@@ -213,7 +200,7 @@ fn guests_are_served_at_the_listener_that_the_file_names() {
 
 #[test]
 fn seats_of_a_user_are_counted_over_all_workers_and_free_when_left() {
-    let users = file("root:root\napp:pw\nuser app +@all conns=3\n");
+    let users = text_file("root:root\napp:pw\nuser app +@all conns=3\n");
     let server = start(&users, &["-t", "2"]);
     let mut seated: Vec<Client> = Vec::new();
     for _ in 0..3 {
@@ -263,7 +250,7 @@ fn a_verified_certificate_is_a_login_and_another_or_none_is_not() {
     }
     let text = "root:root\nuser app +@read ~app1:*\ncert app CN=app\n\
                 user comma +@read ~app2:*\ncert comma CN=Example\\, Inc.\n";
-    let users = file(text);
+    let users = text_file(text);
     let words = format!("{},ssl_verify_mode=1", authority.words());
     let server = start(&users, &["-Z", "-o", &words]);
     for (name, app1, app2) in [

@@ -9,27 +9,17 @@ use base64ct::{Base64, Encoding};
 use rustix::process::Signal;
 
 use crate::support::foreign::{self, in_path};
+use crate::support::packet::opcode::{AUTH, GET, LIST, STAT, STEP};
 use crate::support::packet::{Packet, Reply, header};
 use crate::support::process::{is_root, resident_size, settled_size, wait_until};
-use crate::support::{Client, Server, server};
+use crate::support::{Client, Server, server, text_file};
 
-const GET: u8 = 0x00;
-const STAT: u8 = 0x10;
-const LIST: u8 = 0x20;
-const AUTH: u8 = 0x21;
-const STEP: u8 = 0x22;
 const SCRAM: &str = "SCRAM-SHA-256";
 
 /// A plain password, and the one of RFC 7677 in the form that PostgreSQL gives it: `pencil`.
 const USERS: &str = "foo:bar\n\
     user:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$\
     WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n";
-
-fn file(users: &str) -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), users).expect("a file to be written");
-    file
-}
 
 fn name(path: &Path) -> &str {
     path.to_str().expect("a path of letters")
@@ -121,7 +111,7 @@ impl Drop for Gsasl {
 
 #[test]
 fn gsasl_proves_its_password_and_is_shown_ours() {
-    let users = file(USERS);
+    let users = text_file(USERS);
     let server = Server::start(&["-S", "-Y", name(users.path())]);
     for (mechanism, user, password, expected) in [
         ("PLAIN", "foo", "bar", (0, 0)),
@@ -148,7 +138,7 @@ fn gsasl_proves_its_password_and_is_shown_ours() {
 
 #[test]
 fn users_of_memcacheds_variable_log_in_and_are_read_again() {
-    let users = file("foo@realm:bar\nanna:quux\n");
+    let users = text_file("foo@realm:bar\nanna:quux\n");
     let environment = [("MEMCACHED_SASL_PWDB", name(users.path()))];
     let server = Server::start_with(&["-S", "-v"], &environment);
     let enters = |user: &str, password: &str| {
@@ -187,7 +177,7 @@ fn users_of_memcacheds_variable_log_in_and_are_read_again() {
 
 #[test]
 fn both_protocols_ask_for_a_login_on_every_transport() {
-    let users = file(USERS);
+    let users = text_file(USERS);
     let flags = ["-S", "-Y", name(users.path())];
     let unix = ["-S", "-Y", name(users.path()), "-s", "FOLDER/socket"];
     let tcp = Server::start(&flags);
@@ -227,7 +217,7 @@ fn a_hash_of_either_method_lets_its_user_in() {
         assert!(line.starts_with(user) && !line.contains("secret"), "{line}");
         text.push_str(&line);
     }
-    let users = file(&text);
+    let users = text_file(&text);
     let server = Server::start(&["-S", "-Y", name(users.path())]);
     for user in ["anna", "bert"] {
         for (password, status) in [("secret", 0), ("secrets", 0x20)] {
@@ -240,8 +230,8 @@ fn a_hash_of_either_method_lets_its_user_in() {
 
 #[test]
 fn a_daemon_that_would_leave_a_door_open_does_not_start() {
-    let users = file(USERS);
-    let bad = file("foo:bar\nbroken\n");
+    let users = text_file(USERS);
+    let bad = text_file("foo:bar\nbroken\n");
     let pwdb = [("MEMCACHED_SASL_PWDB", name(users.path()))];
     let bad_line = format!("{}:2: expected NAME:PASSWORD", bad.path().display());
     let missing = [("MEMCACHED_SASL_PWDB", "/no/such/file")];
@@ -274,7 +264,7 @@ fn a_daemon_that_would_leave_a_door_open_does_not_start() {
 
 #[test]
 fn strangers_cost_nothing_whatever_they_announce() {
-    let users = file(USERS);
+    let users = text_file(USERS);
     let server = Server::start(&["-S", "-Y", name(users.path())]);
     let before = settled_size(server.pid());
     let mut strangers = Vec::new();
@@ -295,7 +285,7 @@ fn strangers_cost_nothing_whatever_they_announce() {
 
 #[test]
 fn users_may_be_read_again_while_clients_log_in() {
-    let users = file("foo:bar\n");
+    let users = text_file("foo:bar\n");
     let server = Server::start(&["-S", "-Y", name(users.path()), "-v"]);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

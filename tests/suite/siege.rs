@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::packet::{Packet, Reply, header};
 use crate::support::process::{patience, resident_size, settled_size, wait_until};
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, text_file};
 
 const MIB: u64 = 1 << 20;
 
@@ -48,12 +48,6 @@ impl Siege {
         let growth = resident_size(self.server.pid()).saturating_sub(self.size);
         assert!(growth <= growth_max, "grew by {growth} bytes");
     }
-}
-
-fn users(text: &str) -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), text).expect("a file to be written");
-    file
 }
 
 fn name(path: &Path) -> &str {
@@ -167,7 +161,7 @@ fn values_that_are_announced_and_never_sent_cost_little() {
 
 #[test]
 fn strangers_that_never_read_are_told_little_and_closed() {
-    let file = users("foo:bar\n");
+    let file = text_file("foo:bar\n");
     let server = Server::start(&["-Y", name(file.path())]);
     let size = settled_size(server.pid());
     for request in [&b"get a\r\n"[..], b"set a 0 0 2147483646\r\n", b"mn\r\n"] {
@@ -194,7 +188,7 @@ fn strangers_that_never_read_are_told_little_and_closed() {
 
 #[test]
 fn what_is_no_login_is_never_served() {
-    let file = users("foo:bar\n");
+    let file = text_file("foo:bar\n");
     let server = Server::start(&["-Y", name(file.path())]);
     let long = format!("set {} 0 0 7\r\nfoo bar\r\n", "k".repeat(2000));
     let whole = format!("set _ 0 0 16385\r\n{}\r\n", "x".repeat(16_385));
@@ -236,7 +230,7 @@ fn what_is_no_login_is_never_served() {
 
 #[test]
 fn users_are_read_again_while_others_log_in() {
-    let file = users("foo:bar\n");
+    let file = text_file("foo:bar\n");
     let server = Server::start(&["-Y", name(file.path())]);
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4)
@@ -254,7 +248,7 @@ fn users_are_read_again_while_others_log_in() {
         while clients.iter().any(|client| !client.is_finished()) {
             round += 1;
             // Replaced in one step, as one who edits a file that is read should.
-            let next = users(&format!("foo:bar\nuser{round}:x\n"));
+            let next = text_file(&format!("foo:bar\nuser{round}:x\n"));
             std::fs::rename(next.path(), file.path()).expect("a file of ours");
             server.signal(Signal::HUP);
         }

@@ -12,3 +12,10 @@ pub(crate) mod transcript;
 pub(crate) use authority::Authority;
 pub(crate) use client::Client;
 pub(crate) use server::Server;
+
+/// A file that holds this text, as long as it is not dropped.
+pub(crate) fn text_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("a file to be written");
+    file
+}

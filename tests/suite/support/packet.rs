@@ -2,6 +2,20 @@
 
 use super::Client;
 
+/// Numbers of requests.
+pub(crate) mod opcode {
+    pub(crate) const GET: u8 = 0x00;
+    pub(crate) const SET: u8 = 0x01;
+    pub(crate) const FLUSH: u8 = 0x08;
+    pub(crate) const GETQ: u8 = 0x09;
+    pub(crate) const NOOP: u8 = 0x0a;
+    pub(crate) const STAT: u8 = 0x10;
+    pub(crate) const GAT: u8 = 0x1d;
+    pub(crate) const LIST: u8 = 0x20;
+    pub(crate) const AUTH: u8 = 0x21;
+    pub(crate) const STEP: u8 = 0x22;
+}
+
 /// A request. Its opaque is given when it is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Packet {
