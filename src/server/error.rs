@@ -118,7 +118,10 @@ impl fmt::Display for StartError {
             Self::Given(error) => write!(f, "{error}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Peers(error) => write!(f, "{error}"),
-            Self::Users(source) => write!(f, "users are not known: {source}"),
+            Self::Users(source) => write!(
+                f,
+                "cannot read the users (-Y, MEMCACHED_SASL_PWDB): {source}"
+            ),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
