@@ -1,5 +1,5 @@
-//! memcached and larderd side by side: processor time for each request, and items held in equal
-//! memory, as tables for `docs/performance.md`. `make compare` runs it, `--help` lists the options.
+//! memcached and larderd side by side: processor time for each request, latencies at a steady rate,
+//! items held in equal memory and what an idle connection takes, as tables for `docs/performance.md`. `make compare` runs it, `--help` lists the options.
 //!
 //! Both servers run at once and are loaded in turns, A B B A, so that a slow minute of the machine
 //! hits both; a pair of neighbouring runs gives one ratio, and the table shows the median of the
@@ -11,11 +11,13 @@ use std::process::ExitCode;
 
 mod cpu;
 mod density;
+mod idle;
 #[path = "../load/mod.rs"]
 #[expect(dead_code, reason = "other benches use the rest")]
 mod load;
 mod options;
 mod statistics;
+mod tails;
 
 use load::floor;
 use options::{HELP, Options};
@@ -48,8 +50,12 @@ fn run() -> io::Result<()> {
     if options.cpu {
         cpu::compare(&options, &cores)?;
     }
+    if options.tails {
+        tails::compare(&options, &cores)?;
+    }
     if options.density {
         density::compare(&options, &cores)?;
+        idle::compare(&options, &cores)?;
     }
     Ok(())
 }

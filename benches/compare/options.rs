@@ -15,7 +15,8 @@ usage: make compare [PEER=FILE] [ARGS='OPTION...']
   --memory N      -m of the full servers, in MiB (default 256)
   --only WORDS    only rows whose name contains WORDS
   --no-cpu        leave out processor time
-  --no-density    leave out the items held in equal memory
+  --no-tails      leave out the latencies at a steady rate
+  --no-density    leave out the items held in equal memory, and idle connections
 environment:
   PEER            the memcached to compare with (default memcached, from PATH)
   LARDERD         the larderd to compare (default the one built beside this)";
@@ -29,6 +30,7 @@ pub(crate) struct Options {
     pub(crate) memory_mib: u32,
     pub(crate) only: String,
     pub(crate) cpu: bool,
+    pub(crate) tails: bool,
     pub(crate) density: bool,
     pub(crate) peer: PathBuf,
     pub(crate) larderd: PathBuf,
@@ -46,6 +48,7 @@ impl Options {
             memory_mib: if quick { 64 } else { 256 },
             only: String::new(),
             cpu: true,
+            tails: true,
             density: true,
             peer: program("PEER", "memcached"),
             larderd: program("LARDERD", env!("CARGO_BIN_EXE_larderd")),
@@ -61,6 +64,7 @@ impl Options {
                 "--memory" => options.memory_mib = value().parse().map_err(io::Error::other)?,
                 "--only" => value().clone_into(&mut options.only),
                 "--no-cpu" => options.cpu = false,
+                "--no-tails" => options.tails = false,
                 "--no-density" => options.density = false,
                 _ => return Err(io::Error::other(format!("unknown option {word}\n{HELP}"))),
             }
