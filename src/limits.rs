@@ -38,6 +38,10 @@ pub const OUTPUT_SIZE_HIGH: usize = 64 << 10;
 /// two looks at its poll.
 pub const LISTING_SIZE_HIGH: usize = 8 << 10;
 
+/// Clients that are read before the first of them is answered. The more there are, the longer the
+/// first one waits; with 16 gets cost the same, sets 2 % less.
+pub const HEARD_COUNT_MAX: usize = 8;
+
 /// Size of a worker's scratch buffer for reading, in bytes.
 pub const SCRATCH_SIZE: usize = 64 << 10;
 

@@ -110,6 +110,12 @@ impl Connection {
         self.output_start < self.output.len() || self.stream.is_blocked()
     }
 
+    /// Whether its turn begins with reading it.
+    pub(super) fn begins_with_reading(&self) -> bool {
+        let has_other_work = self.closing.is_some() || self.watching || self.holding || self.resume;
+        self.readable && !has_other_work && !self.is_blocked()
+    }
+
     /// Takes the input out, to be put back by [`Self::keep_input`] in part or not at all.
     pub(super) fn take_input(&mut self) -> (Vec<u8>, usize) {
         let start = std::mem::take(&mut self.input_start);

@@ -7,6 +7,10 @@
 //! output is not read. Work that a turn leaves over stands in a queue of its own, behind those who
 //! have just been heard from.
 //!
+//! Of those, a few are read before the first of them is answered. While the next is being read, the
+//! memory that the last one's request needs is on its way: what lone requests would wait for one
+//! after the other, as many clients with one request each, they wait for together.
+//!
 //! **Invariant:** a connection that has something to do without new events stands in a queue.
 
 use std::collections::VecDeque;
@@ -26,10 +30,10 @@ use super::stream::{Received, Sent};
 use super::tls::CLIENT_HELLO;
 use super::udp::Datagrams;
 use crate::limits::{
-    FLUSH_COUNT_MAX, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE, SCRATCH_SIZE, SHARE_COUNT_MAX,
-    WRITE_STALL_MAX_S,
+    FLUSH_COUNT_MAX, HEARD_COUNT_MAX, OUTPUT_SIZE_HIGH, READ_BUFFER_SIZE, SCRATCH_SIZE,
+    SHARE_COUNT_MAX, WRITE_STALL_MAX_S,
 };
-use crate::session::{CloseReason, Context, Next, Session};
+use crate::session::{CloseReason, Context, Next, Session, Wanted};
 use crate::time::Now;
 
 /// The poll's name for the mailbox.
@@ -43,6 +47,10 @@ const EVENT_COUNT: usize = 1024;
 
 /// Least number of connections with work left that have a turn in one pass.
 const LEFTOVER_COUNT_MIN: usize = 16;
+
+/// Nobody is read ahead of his turn when less than this is left of the scratch buffer: who sends
+/// much is to be heard in large pieces.
+const HEAR_SIZE_MIN: usize = SCRATCH_SIZE / 2;
 
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
@@ -89,6 +97,22 @@ enum Verdict {
     Again,
     /// Close it.
     Close(CloseReason),
+}
+
+/// What a connection has said whose turn is to come.
+#[derive(Clone, Copy, Debug)]
+enum Heard {
+    /// It has not been read: that, or something else, is the first thing in its turn.
+    Unread,
+    /// These bytes of the scratch buffer, behind room for those that the connection holds.
+    Bytes {
+        /// Where that room begins.
+        start: usize,
+        /// Where the bytes end.
+        end: usize,
+    },
+    /// Nothing to answer; this is how the turn ends.
+    Nothing(Verdict),
 }
 
 /// Why a connection's time is up.
@@ -281,14 +305,15 @@ impl Worker {
             .leftover
             .len()
             .min(self.fresh.len().max(LEFTOVER_COUNT_MIN));
-        while let Some(key) = self.fresh.pop_front() {
-            self.turn(key);
-            self.stopwatch.lap(&self.desk.counters);
+        while self.fresh.len() > 1 {
+            self.serve_together();
+        }
+        if let Some(key) = self.fresh.pop_front() {
+            self.turn(key, Heard::Unread, 0);
         }
         for _ in 0..again {
             if let Some(key) = self.leftover.pop_front() {
-                self.turn(key);
-                self.stopwatch.lap(&self.desk.counters);
+                self.turn(key, Heard::Unread, 0);
             }
         }
         self.desk.mailbox.set_current(-1);
@@ -298,7 +323,41 @@ impl Worker {
         }
     }
 
-    fn turn(&mut self, key: usize) {
+    /// Reads the first of the fresh, has fetched what they want, and gives each a turn.
+    fn serve_together(&mut self) {
+        let mut heard = [Heard::Unread; HEARD_COUNT_MAX];
+        let mut wanted = [const { None::<Wanted> }; HEARD_COUNT_MAX];
+        let count = self.fresh.len().min(HEARD_COUNT_MAX);
+        let context = self.desk.context(self.now);
+        let mut used = 0;
+        for (place, key) in self.fresh.iter().take(count).enumerate() {
+            let Some(connection) = self.connections.get_mut(*key) else {
+                continue;
+            };
+            if SCRATCH_SIZE - used < HEAR_SIZE_MIN || !connection.begins_with_reading() {
+                continue;
+            }
+            heard[place] = hear(connection, &mut self.scratch, used);
+            if let Heard::Bytes { start, end } = heard[place] {
+                if !connection.holds_input() {
+                    let bytes = &self.scratch[start..end];
+                    wanted[place] = connection.session.foresee(&context, bytes);
+                }
+                used = end;
+            }
+        }
+        for wanted in wanted.iter().flatten() {
+            wanted.fetch(&context);
+        }
+        for heard in &heard[..count] {
+            if let Some(key) = self.fresh.pop_front() {
+                self.turn(key, *heard, used);
+            }
+        }
+    }
+
+    /// One connection's turn. Below `used`, the scratch buffer holds what others have said.
+    fn turn(&mut self, key: usize, heard: Heard, used: usize) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -311,9 +370,15 @@ impl Worker {
             worker: &self.desk,
             alone: self.fresh.is_empty() && self.leftover.is_empty(),
             scratch: &mut self.scratch,
+            used,
             output: &mut self.output,
         };
-        let mut verdict = turn.serve(connection);
+        let mut verdict = match heard {
+            Heard::Unread => turn.serve(connection),
+            Heard::Bytes { start, end } => turn.answer(connection, start, end),
+            Heard::Nothing(verdict) => verdict,
+        };
+        self.stopwatch.lap(&self.desk.counters);
         if self.output.capacity() > OUTPUT_KEEP {
             self.output = Vec::with_capacity(SCRATCH_SIZE);
         }
@@ -489,7 +554,28 @@ struct Turn<'a> {
     /// Nobody else waits for this worker.
     alone: bool,
     scratch: &'a mut [u8],
+    /// Bytes at the front of the scratch buffer that are others'.
+    used: usize,
     output: &'a mut Vec<u8>,
+}
+
+/// Reads once into the scratch buffer, from `start` on and behind what the connection holds.
+fn hear(connection: &mut Connection, scratch: &mut [u8], start: usize) -> Heard {
+    let at = start + connection.input().len();
+    let Some(room) = scratch.get_mut(at..).filter(|room| !room.is_empty()) else {
+        // A session asks for no more than fits here.
+        log::error!("a request does not fit a worker's buffer");
+        return Heard::Nothing(Verdict::Close(CloseReason::Error));
+    };
+    match connection.receive(room) {
+        Received::Bytes { count, .. } => Heard::Bytes {
+            start,
+            end: at + count,
+        },
+        Received::Nothing | Received::Progress => Heard::Nothing(Verdict::Wait),
+        Received::End => Heard::Nothing(Verdict::Close(CloseReason::Normal)),
+        Received::Broken => Heard::Nothing(Verdict::Close(CloseReason::Error)),
+    }
 }
 
 impl Turn<'_> {
@@ -524,29 +610,25 @@ impl Turn<'_> {
         if !connection.readable {
             return Verdict::Wait;
         }
-        self.read(connection)
+        match hear(connection, self.scratch, self.used) {
+            Heard::Bytes { start, end } => self.answer(connection, start, end),
+            Heard::Nothing(verdict) => verdict,
+            Heard::Unread => Verdict::Wait,
+        }
     }
 
-    /// Reads once, and lets the session answer what there is then.
-    fn read(&mut self, connection: &mut Connection) -> Verdict {
+    /// Lets the session answer what has been read to `start..end` of the scratch buffer, behind
+    /// room for what the connection holds.
+    fn answer(&mut self, connection: &mut Connection, start: usize, end: usize) -> Verdict {
         let held = connection.input().len();
-        let Some(room) = self.scratch.get_mut(held..).filter(|room| !room.is_empty()) else {
-            // A session asks for no more than fits here.
-            log::error!("a request does not fit a worker's buffer");
-            return Verdict::Close(CloseReason::Error);
-        };
-        let count = match connection.receive(room) {
-            Received::Bytes { count, .. } => count,
-            Received::Nothing | Received::Progress => return Verdict::Wait,
-            Received::End => return Verdict::Close(CloseReason::Normal),
-            Received::Broken => return Verdict::Close(CloseReason::Error),
-        };
+        let read_at = start + held;
         connection.heard(self.context.now.uptime_s);
+        let count = end - read_at;
         self.context.counters.bytes_read.add(count as u64);
-        let filled = held + count;
         if !connection.greeted {
             connection.greeted = true;
-            if self.scratch[..filled].starts_with(CLIENT_HELLO) && !connection.stream.is_secured() {
+            if self.scratch[start..end].starts_with(CLIENT_HELLO) && !connection.stream.is_secured()
+            {
                 self.worker.hint(
                     self.context.now,
                     "a client began TLS on a plain port; -Z turns TLS on",
@@ -555,18 +637,18 @@ impl Turn<'_> {
                 return Verdict::Close(CloseReason::Error);
             }
         }
-        if filled < connection.at_least {
-            connection.extend_input(&self.scratch[held..filled]);
+        if end - start < connection.at_least {
+            connection.extend_input(&self.scratch[read_at..end]);
             return Verdict::Wait;
         }
         if held > 0 {
-            let (input, start) = connection.take_input();
-            self.scratch[..held].copy_from_slice(&input[start..]);
+            let (input, input_start) = connection.take_input();
+            self.scratch[start..read_at].copy_from_slice(&input[input_start..]);
         }
         // The scratch buffer is lent to the session while it writes into the output.
         let scratch = std::mem::take(&mut self.scratch);
-        let (consumed, verdict) = self.drive(connection, &scratch[..filled]);
-        connection.keep_input(&scratch[consumed..filled]);
+        let (consumed, verdict) = self.drive(connection, &scratch[start..end]);
+        connection.keep_input(&scratch[start + consumed..end]);
         self.scratch = scratch;
         verdict
     }

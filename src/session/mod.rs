@@ -7,6 +7,7 @@
 //! **Invariant:** when `drive` returns, `output` answers exactly the consumed part of `input`.
 
 mod admin;
+mod ahead;
 mod classic;
 mod data;
 mod discovery;
@@ -40,6 +41,7 @@ mod tests;
 mod turn;
 pub mod watch;
 
+pub use ahead::Wanted;
 pub use live::Live;
 pub use login::{Door, Ticket};
 

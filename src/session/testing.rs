@@ -167,6 +167,10 @@ impl Client<'_> {
             }
             let mut output = Vec::new();
             let context = self.bench.context();
+            // As a worker does that has several clients in hand: it must not matter.
+            if let Some(wanted) = self.session.foresee(&context, &self.pending) {
+                wanted.fetch(&context);
+            }
             let driven = self.session.drive(&context, &self.pending, &mut output);
             self.pending.drain(..driven.consumed);
             answer.append(&mut output);
@@ -191,6 +195,12 @@ impl Client<'_> {
                 return answer;
             }
         }
+    }
+
+    /// Whether these bytes, if they came now, would tell which item is wanted.
+    pub fn foresees(&self, bytes: &[u8]) -> bool {
+        let context = self.bench.context();
+        self.session.foresee(&context, bytes).is_some()
     }
 
     /// Has this user logged in, whatever the dialect. Panics when there is no such user.

@@ -4,6 +4,8 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::support::process::{descriptor_count, patience, wait_until};
 use crate::support::{Client, Server};
 
@@ -256,4 +258,71 @@ fn a_stalled_dump_holds_up_nobody() {
     keys.remove("k");
     assert_eq!(keys.len(), 20_000);
     stalled.sync();
+}
+
+#[test]
+fn clients_that_are_heard_together_are_answered_each_for_itself() {
+    let server = Server::start(&["-t", "1"]);
+    let mut witness = server.connect();
+    witness.ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
+    // While the daemon stands still, everybody's bytes arrive: its worker finds them all at once.
+    let mut clients: Vec<Client> = (0..40).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.sync();
+    }
+    let large = "x".repeat(40_000);
+    let parts = |number: usize| -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+        let value = "VALUE k 0 1\r\nv\r\nEND\r\n";
+        match number % 8 {
+            0 => (b"get k\r\n".into(), Vec::new(), value.into()),
+            1 => (b"get".into(), b" k\r\n".into(), value.into()),
+            2 => (
+                format!("set own{number} 0 0 6\r\nabc").into(),
+                format!("def\r\nget own{number}\r\n").into(),
+                format!("STORED\r\nVALUE own{number} 0 6\r\nabcdef\r\nEND\r\n").into(),
+            ),
+            3 => (
+                format!("set large{number} 0 0 40000\r\n{large}").into(),
+                format!("\r\nget large{number}\r\n").into(),
+                format!("STORED\r\nVALUE large{number} 0 40000\r\n{large}\r\nEND\r\n").into(),
+            ),
+            4 => (
+                b"get k\r\n".repeat(100),
+                b"mn\r\n".into(),
+                [value.repeat(100).as_bytes(), b"MN\r\n"].concat(),
+            ),
+            5 => (
+                b"mg k v".into(),
+                b"\r\nmd none\r\n".into(),
+                b"VA 1\r\nv\r\nNF\r\n".into(),
+            ),
+            6 => (
+                b"nonsense\r\n".into(),
+                b"get k none k\r\n".into(),
+                b"ERROR\r\nVALUE k 0 1\r\nv\r\nVALUE k 0 1\r\nv\r\nEND\r\n".into(),
+            ),
+            _ => (b"get ".into(), b"none\r\n".into(), b"END\r\n".into()),
+        }
+    };
+    let together = |say: &mut dyn FnMut()| {
+        server.signal(Signal::STOP);
+        say();
+        server.signal(Signal::CONT);
+    };
+    together(&mut || {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(parts(number).0);
+        }
+    });
+    // One leaves in the middle of what it says, and its place is nobody else's.
+    drop(clients.pop());
+    witness.sync();
+    together(&mut || {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(parts(number).1);
+        }
+    });
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.expect(parts(number).2);
+    }
 }
