@@ -222,6 +222,11 @@ impl Store {
         &self.places[self.place_number(hash)]
     }
 
+    /// Parts of the keyspace, each under a lock of its own.
+    pub fn shard_count(&self) -> usize {
+        self.places.len()
+    }
+
     /// Hashes a key. Do it once and carry the result.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> KeyHash {
