@@ -3,7 +3,7 @@
 CARGO ?= cargo
 # Settings for `make run`, such as ARGS="-m 1024 -vv".
 ARGS ?=
-# Where `make run` serves metrics.
+# Where `make run` serves its page and metrics.
 ADMIN ?= 127.0.0.1:9150
 # memcached, and so larder, starts as root only when told that this is meant.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),-u root)
@@ -25,8 +25,8 @@ RUST_CLIENT = target/clients/debug/memcache_tls
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build and start larderd on 127.0.0.1:11211, in the foreground, with metrics on port 9150
-	@echo "Metrics are at http://$(ADMIN)/metrics, an overview is at http://$(ADMIN)/"
+run: ## Build and start larderd on 127.0.0.1:11211, in the foreground, with its page on port 9150
+	@echo "To look at it: http://$(ADMIN)/ (metrics are at http://$(ADMIN)/metrics)"
 	@exec $(CARGO) run --release --locked --bin larderd -- -l 127.0.0.1 -p 11211 \
 		--admin $(ADMIN) $(AS_ROOT) $(ARGS)
 
@@ -82,7 +82,7 @@ clean: ## Remove everything that was built or installed here
 deps: $(VENV)/.ready $(NODE_CLIENTS) $(PROMETHEUS)/.ready $(RUST_CLIENT) ## Install what the tests talk to, if it is missing
 	@missing=""; \
 	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd \
-		gsasl:gsasl openssl:openssl; do \
+		gsasl:gsasl openssl:openssl chromium:chromium; do \
 		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	ls /usr/lib/*/sasl2/libplain.so > /dev/null 2>&1 || missing="$$missing libsasl2-modules"; \

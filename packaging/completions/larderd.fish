@@ -59,8 +59,8 @@ complete -c larderd -l track-sizes -d 'Keep the counts that `stats sizes` shows 
 complete -c larderd -l hashpower -d 'Size of memcached\'s first hash table, 12 to 32. The index here grows by itself, a few buckets at a time [-o hashpower]' -r
 complete -c larderd -l hash-algorithm -d 'jenkins, murmur3 or xxh3. Keys are hashed with a secret seed whatever this says [default: murmur3] [-o hash_algorithm]' -r
 complete -c larderd -l tail-repair-time -d 'Items cannot get stuck at the end of a queue here [-o tail_repair_time]' -r
-complete -c larderd -l admin -d 'Where metrics for Prometheus, health and the JSON API are served over HTTP: an address, whose port is 9150 if it names none, or the path of a unix socket, which gets the mode of -a. Beyond loopback --admin-token-file must be given [default: off]' -r
-complete -c larderd -l admin-token-file -d 'File whose first line is the token that whoever asks the admin listener must show (Authorization: Bearer TOKEN); only /healthz and /readyz are for everybody. At least 16 characters. Read again at SIGHUP' -r
+complete -c larderd -l admin -d 'Where metrics for Prometheus, health, the JSON API and a page to look at are served over HTTP: an address, whose port is 9150 if it names none, or the path of a unix socket, which gets the mode of -a. Beyond loopback --admin-token-file must be given [default: off]' -r
+complete -c larderd -l admin-token-file -d 'File whose first line is the token that whoever asks the admin listener must show (Authorization: Bearer TOKEN, or as the password of a browser); only /healthz and /readyz are for everybody. At least 16 characters. Read again at SIGHUP' -r
 complete -c larderd -s D -l prefix-delimiter -d 'Ends the prefix by which `stats detail` counts keys. To give it turns the counting on from the start [default: :]' -r
 complete -c larderd -l watcher-logbuf-size -d 'Log lines that may wait for one watcher; more are skipped and counted [default: 256] [-o watcher_logbuf_size]' -r
 complete -c larderd -l worker-logbuf-size -d 'Log lines that may wait in one worker for the watchers [default: 64] [-o worker_logbuf_size]' -r

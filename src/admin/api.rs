@@ -55,28 +55,63 @@ pub(super) fn stats(state: &State, now: Now) -> Value {
     })
 }
 
-/// `/api/v1/settings`: every setting in force, and where it came from.
-pub(super) fn settings(state: &State) -> Value {
+/// One setting in force.
+pub(super) struct InForce {
+    /// Its long name.
+    pub(super) name: &'static str,
+    /// Its value.
+    pub(super) value: String,
+    /// What it would be if nobody had set it.
+    pub(super) default: String,
+    /// Who has.
+    pub(super) source: String,
+    /// Whether SIGHUP takes a new value over.
+    reload: bool,
+}
+
+/// Every setting in force, and where it came from.
+pub(super) fn settings_in_force(state: &State) -> Vec<InForce> {
     let at_start = &state.shared.config;
     // Made once: it asks the system how many cores there are.
     let default = Config::default();
     let config = config_in_force(&state.shared);
-    let settings: Vec<Value> = flags::all()
+    let settings = flags::all()
         .zip(&state.sources)
         .filter(|(setting, _)| !setting.is_refused())
         .map(|(setting, source)| {
             let value = (setting.show)(&config);
             let is_changed = value != (setting.show)(at_start);
-            json!({
-                "name": setting.name,
-                "value": value,
-                "default": setting.default.map_or_else(|| (setting.show)(&default), str::to_owned),
-                "source": if is_changed { "changed while running" } else { source },
-                "reload": setting.reload,
-            })
+            let source = if is_changed {
+                "changed while running"
+            } else {
+                source
+            };
+            InForce {
+                name: setting.name,
+                value,
+                default: setting
+                    .default
+                    .map_or_else(|| (setting.show)(&default), str::to_owned),
+                source: source.to_owned(),
+                reload: setting.reload,
+            }
+        });
+    settings.collect()
+}
+
+/// `/api/v1/settings`: every setting in force, and where it came from.
+pub(super) fn settings(state: &State) -> Value {
+    let all = settings_in_force(state);
+    let settings = all.iter().map(|setting| {
+        json!({
+            "name": setting.name,
+            "value": setting.value,
+            "default": setting.default,
+            "source": setting.source,
+            "reload": setting.reload,
         })
-        .collect();
-    json!({ "settings": settings })
+    });
+    json!({ "settings": settings.collect::<Vec<_>>() })
 }
 
 /// `/api/v1/slabs`: each slab class with its memory (`stats slabs`) and its items (`stats items`).

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use arc_swap::ArcSwap;
+use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -105,14 +106,25 @@ impl Guard {
 impl Token {
     /// Whether the request shows it. Takes as long for a wrong one as for the right one.
     fn is_shown(&self, request: &Request<'_>) -> bool {
-        const SCHEME: &[u8] = b"bearer ";
-        let shown = request
-            .authorization
-            .and_then(|value| value.split_at_checked(SCHEME.len()))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME))
-            .map(|(_, token)| token.trim_ascii());
-        shown.is_some_and(|shown| bool::from(seal(shown).ct_eq(&**self.seal.load())))
+        let shown = request.authorization.and_then(shown);
+        shown.is_some_and(|shown| bool::from(seal(&shown).ct_eq(&**self.seal.load())))
     }
+}
+
+/// What is shown to be let in: the token of `Bearer`, or the password of `Basic`, whoever says it.
+fn shown(authorization: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let space = authorization.iter().position(|&byte| byte == b' ')?;
+    let (scheme, rest) = authorization.split_at(space);
+    let rest = rest.trim_ascii();
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return Some(Zeroizing::new(rest.to_vec()));
+    }
+    if !scheme.eq_ignore_ascii_case(b"basic") {
+        return None;
+    }
+    let pair = Zeroizing::new(Base64::decode_vec(std::str::from_utf8(rest).ok()?).ok()?);
+    let colon = pair.iter().position(|&byte| byte == b':')?;
+    Some(Zeroizing::new(pair[colon + 1..].to_vec()))
 }
 
 fn seal(token: &[u8]) -> Seal {
@@ -165,6 +177,7 @@ mod tests {
 
     const REQUEST: Request<'_> = Request {
         path: "/metrics",
+        query: "",
         is_head: false,
         host: Some("localhost"),
         authorization: None,
@@ -223,6 +236,8 @@ mod tests {
         for shown in [
             &b"Bearer 0123456789abcdef"[..],
             b"bearer  0123456789abcdef ",
+            b"Basic OjAxMjM0NTY3ODlhYmNkZWY=",
+            b"basic YWRtaW46MDEyMzQ1Njc4OWFiY2RlZg==",
         ] {
             assert_eq!(admit(Some(shown), false), Ok(()));
         }
@@ -233,6 +248,11 @@ mod tests {
             b"Bearer 0123456789abcdefg",
             b"Bearer",
             b"Bearer ",
+            b"Basic",
+            b"Basic ",
+            b"Basic MDEyMzQ1Njc4OWFiY2RlZg==",
+            b"Basic YWRtaW46MDEyMzQ1Njc4OWFiY2RlZjA=",
+            b"Basic \xff",
             b"",
             b"Bearer \xff",
         ] {

@@ -10,6 +10,8 @@ use crate::limits::{ADMIN_HEAD_SIZE_MAX, ADMIN_HEADER_COUNT_MAX};
 pub(super) struct Request<'a> {
     /// The path, without its query.
     pub(super) path: &'a str,
+    /// What stands behind its question mark, as it is written.
+    pub(super) query: &'a str,
     /// Only the head of the answer is wanted.
     pub(super) is_head: bool,
     /// Whom the client believes to talk to, if it says.
@@ -18,6 +20,14 @@ pub(super) struct Request<'a> {
     pub(super) authorization: Option<&'a [u8]>,
     /// More requests may follow on this connection.
     pub(super) keep_alive: bool,
+}
+
+impl<'a> Request<'a> {
+    /// What the query says of a name: what stands behind `NAME=`, as it is written.
+    pub(super) fn asks(&self, name: &str) -> Option<&'a str> {
+        let mut pairs = self.query.split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
 }
 
 /// What the front of a buffer holds.
@@ -78,7 +88,11 @@ impl Status {
     /// A header that this status must have.
     const fn header(self) -> &'static str {
         match self {
-            Self::Unauthorized => "WWW-Authenticate: Bearer realm=\"larder\"\r\n",
+            // Browsers ask their user for a password, and show it from then on.
+            Self::Unauthorized => {
+                "WWW-Authenticate: Bearer realm=\"larder\"\r\n\
+                 WWW-Authenticate: Basic realm=\"larder\", charset=\"UTF-8\"\r\n"
+            }
             Self::MethodNotAllowed => "Allow: GET, HEAD\r\n",
             Self::Ok
             | Self::BadRequest
@@ -100,7 +114,12 @@ pub(super) struct Answer {
     pub(super) content_type: &'static str,
     /// What is told.
     pub(super) body: String,
+    /// What a browser may do with it.
+    pub(super) policy: &'static str,
 }
+
+/// The policy of what is not for browsers.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Plain text.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -110,8 +129,17 @@ impl Answer {
     pub(super) fn text(status: Status, body: impl Into<String>) -> Self {
         Self {
             status,
-            content_type: TEXT,
-            body: body.into(),
+            ..Self::of(TEXT, body.into())
+        }
+    }
+
+    /// An answer of another kind.
+    pub(super) const fn of(content_type: &'static str, body: String) -> Self {
+        Self {
+            status: Status::Ok,
+            content_type,
+            body,
+            policy: POLICY,
         }
     }
 
@@ -127,10 +155,12 @@ impl Answer {
         let head = format!(
             "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {connection}\r\n\
              Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
-             Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n{}\r\n",
+             Content-Security-Policy: {}\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+             Referrer-Policy: no-referrer\r\n{}\r\n",
             self.status.line(),
             self.content_type,
             self.body.len(),
+            self.policy,
             self.status.header(),
         );
         out.extend_from_slice(head.as_bytes());
@@ -164,8 +194,10 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_> {
 fn read<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status> {
     let is_modern = head.version == Some(1);
     let target = head.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut request = Request {
-        path: target.split_once('?').map_or(target, |(path, _)| path),
+        path,
+        query,
         is_head: head.method == Some("HEAD"),
         host: None,
         authorization: None,
@@ -217,6 +249,7 @@ mod tests {
         assert_eq!(size, GET.len());
         let expected = Request {
             path: "/metrics",
+            query: "a=b",
             is_head: false,
             host: Some("localhost:9150"),
             authorization: Some(b"Bearer x"),

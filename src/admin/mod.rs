@@ -1,13 +1,15 @@
-//! The admin listener: metrics, health and the JSON API, over HTTP, for operators and what works
-//! for them.
+//! The admin listener: metrics, health, the JSON API and a page, over HTTP, for operators and what
+//! works for them.
 //!
 //! ```text
 //! thread.rs        one poll, a few connections
 //!    connection.rs    bytes in, answers out
 //!       http.rs          heads of requests, frames of answers
-//!    pages.rs         which page; guard.rs says who may see it
+//!    pages.rs         which answer; guard.rs says who may have it
 //!       exporter.rs, own.rs   /metrics, written by exposition.rs
 //!       api.rs                /api/v1/
+//!       page/                 /
+//!    history.rs       the last hour, written down once a second
 //! ```
 //!
 //! It stands beside the server and reads what that one's threads leave: it can neither stop nor
@@ -19,8 +21,10 @@ mod exporter;
 mod exposition;
 mod figures;
 mod guard;
+mod history;
 mod http;
 mod own;
+mod page;
 mod pages;
 mod state;
 mod thread;

@@ -1,4 +1,4 @@
-//! Which page a path stands for, and what it says.
+//! Which answer a path stands for, and what it says.
 
 use std::time::Instant;
 
@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::exposition::{self, Page};
 use super::guard::Guard;
-use super::http::{Answer, Request, Status, TEXT};
+use super::history::Span;
+use super::http::{Answer, Request, Status};
 use super::state::{Phase, State};
-use super::{api, exporter, own};
+use super::{api, exporter, own, page};
 use crate::time::Now;
 
 /// One page.
@@ -17,18 +18,22 @@ enum Place {
     Clients,
     Cluster,
     Health,
-    Index,
+    History,
     Latency,
     Metrics,
+    Page,
+    Paths,
     Readiness,
     Settings,
     Slabs,
     Stats,
+    Words,
 }
 
 /// Paths, their pages, and what the index says of them.
 const PLACES: &[(&str, Place, &str)] = &[
-    ("/", Place::Index, "this list"),
+    ("/", Place::Page, "a page for people"),
+    ("/api", Place::Paths, "this list"),
     ("/metrics", Place::Metrics, "figures for Prometheus"),
     (
         "/healthz",
@@ -54,6 +59,12 @@ const PLACES: &[(&str, Place, &str)] = &[
         Place::Settings,
         "settings in force and their sources",
     ),
+    (
+        "/api/v1/history",
+        Place::History,
+        "the last minute; ?span=15m and ?span=1h",
+    ),
+    ("/api/v1/page", Place::Words, "the words on the page"),
 ];
 
 /// Answers one request.
@@ -67,20 +78,23 @@ pub(super) fn answer(state: &State, guard: &Guard, request: &Request<'_>) -> Ans
     }
     // What is not there is nobody's business either, so the guard has been asked first.
     match place {
-        Some((_, place, _)) => tell(state, *place),
+        Some((_, place, _)) => tell(state, *place, request),
         None => Answer::refusal(Status::NotFound),
     }
 }
 
-fn tell(state: &State, place: Place) -> Answer {
+fn tell(state: &State, place: Place, request: &Request<'_>) -> Answer {
     let now = state.shared.clock.now();
     match place {
-        Place::Index => Answer::text(Status::Ok, index()),
-        Place::Metrics => Answer {
-            status: Status::Ok,
-            content_type: exposition::CONTENT_TYPE,
-            body: metrics(state, now),
-        },
+        Place::Page => {
+            let document = page::document(state, now, &state.stuck(Instant::now()));
+            Answer {
+                policy: &page::POLICY,
+                ..Answer::of(page::CONTENT_TYPE, document)
+            }
+        }
+        Place::Paths => Answer::text(Status::Ok, paths()),
+        Place::Metrics => Answer::of(exposition::CONTENT_TYPE, metrics(state, now)),
         Place::Health => health(state, Instant::now()),
         Place::Readiness => readiness(state),
         Place::Stats => json(&api::stats(state, now)),
@@ -89,10 +103,25 @@ fn tell(state: &State, place: Place) -> Answer {
         Place::Clients => json(&api::clients(state, now)),
         Place::Cluster => json(&api::cluster(state, now)),
         Place::Settings => json(&api::settings(state)),
+        Place::History => history(state, request),
+        Place::Words => json(&page::words(state, now, &state.stuck(Instant::now()))),
     }
 }
 
-fn index() -> String {
+fn history(state: &State, request: &Request<'_>) -> Answer {
+    let span = request
+        .asks("span")
+        .map_or(Some(Span::default()), Span::parse);
+    let since = request
+        .asks("since")
+        .map_or(Some(0), |text| text.parse().ok());
+    match (span, since) {
+        (Some(span), Some(since)) => json(&page::history(state, span, since)),
+        _ => Answer::refusal(Status::BadRequest),
+    }
+}
+
+fn paths() -> String {
     let lines = PLACES
         .iter()
         .map(|(path, _, what)| format!("{path:<18} {what}\n"));
@@ -100,11 +129,7 @@ fn index() -> String {
 }
 
 fn json(value: &Value) -> Answer {
-    Answer {
-        status: Status::Ok,
-        content_type: api::CONTENT_TYPE,
-        body: format!("{value}\n"),
-    }
+    Answer::of(api::CONTENT_TYPE, format!("{value}\n"))
 }
 
 fn metrics(state: &State, now: Now) -> String {
@@ -129,9 +154,5 @@ fn readiness(state: &State) -> Answer {
         Phase::Ready => Status::Ok,
         Phase::Loading | Phase::Draining => Status::Unavailable,
     };
-    Answer {
-        status,
-        content_type: TEXT,
-        body: format!("{}\n", phase.name()),
-    }
+    Answer::text(status, format!("{}\n", phase.name()))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::history::{History, OfWorker, Reading};
 use crate::limits::STUCK_S;
 use crate::session::Shared;
 
@@ -46,8 +47,15 @@ pub(super) struct State {
     pub(super) sources: Vec<String>,
     phase: AtomicU8,
     pulse: Mutex<Pulse>,
+    history: Mutex<Past>,
     requests: AtomicU64,
     denied: AtomicU64,
+}
+
+/// What was, and when it was last looked at.
+struct Past {
+    history: History,
+    looked_at: Option<Instant>,
 }
 
 /// Who of the threads is silent, and since when.
@@ -89,6 +97,10 @@ impl State {
                 ask,
                 silent: Vec::new(),
             }),
+            history: Mutex::new(Past {
+                history: History::new(),
+                looked_at: None,
+            }),
             requests: AtomicU64::new(0),
             denied: AtomicU64::new(0),
         }
@@ -112,6 +124,70 @@ impl State {
     pub(super) fn listen(&self, now: Instant) {
         let is_ending = self.phase() == Phase::Draining;
         self.pulse.lock().listen(is_ending, now);
+    }
+
+    /// Writes down what the counters say. To be called once a second.
+    ///
+    /// Sums the counters of all workers and takes the lock of each shard for a moment.
+    pub(super) fn remember(&self, now: Instant) {
+        let reading = self.reading();
+        let unix_s = self.shared.clock.now().unix_s;
+        let past = &mut *self.history.lock();
+        let elapsed = past.looked_at.map_or(Duration::ZERO, |before| {
+            now.saturating_duration_since(before)
+        });
+        if past.history.record(reading, unix_s, elapsed.as_secs_f64()) {
+            past.looked_at = Some(now);
+        }
+    }
+
+    fn reading(&self) -> Reading {
+        let shared = &*self.shared;
+        let totals = shared.registry.totals();
+        let store = shared.store.totals();
+        let facts = shared.host.facts();
+        let others = totals.cmd_touch
+            + totals.delete_hits
+            + totals.delete_misses
+            + totals.incr_hits
+            + totals.incr_misses
+            + totals.decr_hits
+            + totals.decr_misses;
+        let workers = shared.registry.workers().iter();
+        let workers = workers.take(shared.config.workers).map(|counters| {
+            let of_worker: OfWorker = [
+                counters.cmd_get.get(),
+                counters.cmd_set.get(),
+                counters.bytes_read.get(),
+                counters.bytes_written.get(),
+            ];
+            of_worker
+        });
+        Reading {
+            counts: [
+                totals.cmd_get,
+                totals.get_hits,
+                totals.cmd_set,
+                others,
+                store.evictions,
+                totals.bytes_read,
+                totals.bytes_written,
+                facts.user_us + facts.system_us,
+                facts.rejected_connections + totals.denied_requests + totals.limited_requests,
+            ],
+            levels: [
+                store.curr_items,
+                store.malloced_bytes - store.free_pages * store.page_size,
+                store.memory_limit,
+                facts.curr_connections,
+            ],
+            workers: workers.collect(),
+        }
+    }
+
+    /// Shows what was.
+    pub(super) fn with_history<R>(&self, see: impl FnOnce(&History) -> R) -> R {
+        see(&self.history.lock().history)
     }
 
     /// Threads that have been silent for so long that they must be stuck.

@@ -87,7 +87,7 @@ impl Thread {
         let mut events = Events::with_capacity(2 * ADMIN_CONNECTION_COUNT_MAX);
         while !self.stopping.load(Ordering::Acquire) {
             let patience = if self.queue.is_empty() && !self.has_newcomers {
-                LOOK_PAUSE
+                LOOK_PAUSE.saturating_sub(self.looked_at.elapsed())
             } else {
                 Duration::ZERO
             };
@@ -190,6 +190,7 @@ impl Thread {
         self.looked_at = now;
         self.has_newcomers = true;
         self.state.listen(now);
+        self.state.remember(now);
         let all = self.connections.iter();
         let due = all.filter(|(_, connection)| connection.is_due(now));
         let due: Vec<usize> = due.map(|(key, _)| key).collect();

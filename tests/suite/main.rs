@@ -24,6 +24,7 @@ mod memory;
 mod monitoring;
 mod operations;
 mod package;
+mod page;
 mod process;
 mod rights;
 mod sasl;

@@ -11,8 +11,8 @@ pub(super) const ROWS: &[Setting] = &[
         name: "admin",
         kind: Kind::Value("HOST:PORT|PATH|off"),
         group: Group::Admin,
-        help: "Where metrics for Prometheus, health and the JSON API are served over HTTP: an \
-               address, whose port is 9150 if it names none, or the path of a unix socket, which \
+        help: "Where metrics for Prometheus, health, the JSON API and a page to look at are served \
+               over HTTP: an address, whose port is 9150 if it names none, or the path of a unix socket, which \
                gets the mode of -a. Beyond loopback --admin-token-file must be given.",
         apply: |config, value| {
             config.admin = AdminListen::parse(value)?;
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Setting] = &[
         kind: Kind::Value("FILE"),
         group: Group::Admin,
         help: "File whose first line is the token that whoever asks the admin listener must show \
-               (Authorization: Bearer TOKEN); only /healthz and /readyz are for everybody. At \
+               (Authorization: Bearer TOKEN, or as the password of a browser); only /healthz and /readyz are for everybody. At \
                least 16 characters. Read again at SIGHUP.",
         apply: |config, value| {
             config.admin_token_file = Some(PathBuf::from(text(value)?));
