@@ -149,5 +149,15 @@ pub const ADMIN_KEEP_ALIVE_S: u64 = 90;
 /// Shortest and longest token of the admin listener, in bytes.
 pub const ADMIN_TOKEN_SIZE: std::ops::RangeInclusive<usize> = 16..=1024;
 
+/// Keys, and prefixes of keys, that a report of the hottest names.
+pub const HOT_KEY_COUNT: usize = 32;
+
+/// Items that a report of the largest names.
+pub const BIG_KEY_COUNT: usize = 32;
+
+/// Items that are looked at to tell what part of all has some property: enough for a few percent,
+/// few enough for a fraction of a millisecond.
+pub const ITEM_SAMPLE_COUNT: usize = 1024;
+
 /// A thread that has not come round for so long is stuck, in seconds.
 pub const STUCK_S: u64 = 5;

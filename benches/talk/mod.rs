@@ -213,9 +213,9 @@ impl Talk {
             })?,
             live: Live::new(&config),
             door: Door::default(),
+            registry: Registry::new(1, config.sampling()),
             config,
             clock: Clock::start(),
-            registry: Registry::new(1),
             hub: watch::Hub::default(),
             host: Box::new(Nobody),
         };

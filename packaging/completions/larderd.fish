@@ -62,6 +62,7 @@ complete -c larderd -l tail-repair-time -d 'Items cannot get stuck at the end of
 complete -c larderd -l admin -d 'Where metrics for Prometheus, health, the JSON API and a page to look at are served over HTTP: an address, whose port is 9150 if it names none, or the path of a unix socket, which gets the mode of -a. Beyond loopback --admin-token-file must be given [default: off]' -r
 complete -c larderd -l admin-token-file -d 'File whose first line is the token that whoever asks the admin listener must show (Authorization: Bearer TOKEN, or as the password of a browser); only /healthz and /readyz are for everybody. At least 16 characters. Read again at SIGHUP' -r
 complete -c larderd -s D -l prefix-delimiter -d 'Ends the prefix by which `stats detail` counts keys. To give it turns the counting on from the start [default: :]' -r
+complete -c larderd -l hot-key-sample -d 'Look at one request in so many, at random, for what `stats hotkeys` and `stats ttl` tell; 0 looks at none, 1 at all. Prefixes of keys end at the character of -D [default: 100] [-o hot_key_sample]' -r
 complete -c larderd -l watcher-logbuf-size -d 'Log lines that may wait for one watcher; more are skipped and counted [default: 256] [-o watcher_logbuf_size]' -r
 complete -c larderd -l worker-logbuf-size -d 'Log lines that may wait in one worker for the watchers [default: 64] [-o worker_logbuf_size]' -r
 complete -c larderd -s Y -l auth-file -d 'Users who may come in, one NAME:PASSWORD a line; a password may be a hash (--hash-password). They log in over the text protocol, and with -S over the binary one. Everybody else is refused, and lines of the same file say what each may do; larder-users(5) has them all. Read again at SIGHUP' -r
@@ -84,7 +85,7 @@ complete -c larderd -s L -l enable-largepages -d 'Ask for huge pages, and take a
 complete -c larderd -s M -l disable-evictions -d 'When memory is full, answer an error instead of evicting'
 complete -c larderd -l no-hashexpand -d 'The index grows whatever this says [-o no_hashexpand]'
 complete -c larderd -s F -l disable-flush-all -d 'Forbid `flush_all`'
-complete -c larderd -s X -l disable-dumping -d 'Forbid `stats cachedump`, `stats detail` and `lru_crawler metadump`'
+complete -c larderd -s X -l disable-dumping -d 'Forbid what shows keys: `stats cachedump`, `stats detail`, `stats hotkeys`, `stats bigkeys` and `lru_crawler metadump`'
 complete -c larderd -s W -l disable-watch -d 'Forbid `watch`'
 complete -c larderd -s A -l enable-shutdown -d 'Allow `shutdown`: any client may then stop the daemon'
 complete -c larderd -s S -l enable-sasl -d 'Login over the binary protocol (SASL): PLAIN and SCRAM-SHA-256. The users are those of -Y; without it those of the file that MEMCACHED_SASL_PWDB names, and then only the binary protocol is spoken, as in memcached'

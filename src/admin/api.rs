@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::figures::Numbered;
+use super::figures::{Figures, Numbered};
 use super::state::State;
 use crate::config::{Config, flags};
 use crate::session::Shared;
@@ -157,30 +157,143 @@ pub(super) fn clients(state: &State, now: Now) -> Value {
     json!({ "clients": clients })
 }
 
+/// The figures of a numbered list, in its order. Some are text
+/// even when they look like numbers.
+fn numbered(
+    shared: &Shared,
+    now: Now,
+    group: Group,
+    before: &str,
+    is_text: impl Fn(&str) -> bool,
+) -> Listed {
+    let gathered = Numbered::gather(shared, now, group, before);
+    let rows = gathered.by_number.into_iter().map(|(number, figures)| {
+        let figures = figures.into_iter().map(|(name, text)| {
+            let value = if is_text(&name) {
+                text.into()
+            } else {
+                value(&text)
+            };
+            (name, value)
+        });
+        (number, figures.collect())
+    });
+    Listed {
+        rows: rows.collect(),
+        others: gathered.others,
+    }
+}
+
+/// A numbered list as JSON has it, and what is told beside it.
+struct Listed {
+    rows: Vec<(u32, Map<String, Value>)>,
+    others: Figures,
+}
+
+impl Listed {
+    fn rows(self) -> Vec<Value> {
+        self.rows.into_iter().map(|(_, row)| row.into()).collect()
+    }
+}
+
+/// `/api/v1/hotkeys`: what is asked for most, as `stats hotkeys`.
+pub(super) fn hot_keys(state: &State, now: Now) -> Value {
+    let mut all = Map::new();
+    let (mut keys, mut prefixes) = (Vec::new(), Vec::new());
+    show(&state.shared, now, Group::HotKeys, &mut |name, text| {
+        let text = String::from_utf8_lossy(text);
+        let mut parts = name.splitn(3, ':');
+        let (kind, _, figure) = (parts.next(), parts.next(), parts.next());
+        let list = match kind {
+            Some("key") => &mut keys,
+            Some("prefix") => &mut prefixes,
+            _ => {
+                all.insert(name.to_owned(), value(&text));
+                return;
+            }
+        };
+        let figure = figure.unwrap_or_default();
+        if matches!(figure, "key" | "prefix") {
+            // Each begins with its name, which is text even when it looks like a number.
+            list.push(json!({ figure: text }));
+        } else if let Some(last) = list.last_mut() {
+            last[figure] = value(&text);
+        }
+    });
+    all.insert("keys".to_owned(), keys.into());
+    all.insert("prefixes".to_owned(), prefixes.into());
+    all.into()
+}
+
+/// `/api/v1/bigkeys`: the largest items, as `stats bigkeys`.
+pub(super) fn big_keys(state: &State, now: Now) -> Value {
+    let keys = numbered(&state.shared, now, Group::BigKeys, "key:", |name| {
+        name == "key"
+    });
+    json!({
+        "looked_at": keys.others.number("looked_at"),
+        "complete": keys.others.word("complete") == Some("yes"),
+        "keys": keys.rows(),
+    })
+}
+
+/// `/api/v1/ttl`: hits, sets, items and bytes by how long items live, as `stats ttl`.
+pub(super) fn ttl(state: &State, now: Now) -> Value {
+    let mut others = Map::new();
+    let mut bands: Vec<Map<String, Value>> = Vec::new();
+    show(&state.shared, now, Group::Ttl, &mut |name, text| {
+        let value = value(&String::from_utf8_lossy(text));
+        let Some((band, figure)) = name.split_once(':') else {
+            others.insert(name.to_owned(), value);
+            return;
+        };
+        let last = bands.last_mut();
+        match last.filter(|last| last.get("ttl").and_then(Value::as_str) == Some(band)) {
+            Some(last) => {
+                last.insert(figure.to_owned(), value);
+            }
+            None => bands.push(Map::from_iter([
+                ("ttl".to_owned(), band.into()),
+                (figure.to_owned(), value),
+            ])),
+        }
+    });
+    others.insert("bands".to_owned(), json!(bands));
+    others.into()
+}
+
+/// `/api/v1/waste`: memory without items by slab class, and what can be done, as `stats waste`.
+pub(super) fn waste(state: &State, now: Now) -> Value {
+    let list = numbered(&state.shared, now, Group::Waste, "", |_| false);
+    let of = |name: &str| list.others.number(name);
+    let advice = (1..).map_while(|number| list.others.word(&format!("advice:{number}")));
+    let mut all = json!({
+        "items": of("items"),
+        "memory_bytes": of("memory_bytes"),
+        "item_bytes": of("item_bytes"),
+        "rounding_bytes": of("rounding_bytes"),
+        "free_bytes": of("free_bytes"),
+        "page_end_bytes": of("page_end_bytes"),
+        "free_page_bytes": of("free_page_bytes"),
+        "advice": advice.collect::<Vec<_>>(),
+    });
+    let classes = list.rows.into_iter().map(|(id, mut class)| {
+        class.insert("id".to_owned(), id.into());
+        class
+    });
+    all["classes"] = classes.collect::<Vec<_>>().into();
+    all
+}
+
 /// `/api/v1/cluster`: the list of nodes that clients are told, as `stats cluster`.
 pub(super) fn cluster(state: &State, now: Now) -> Value {
-    let list = Numbered::gather(&state.shared, now, Group::Cluster, "node:");
-    let nodes: Vec<Value> = list
-        .by_number
-        .into_values()
-        .map(|figures| {
-            // A name of digits is a name.
-            let is_number = |name: &str| matches!(name, "port" | "since");
-            let node = figures.into_iter().map(|(name, text)| {
-                let value = if is_number(&name) {
-                    value(&text)
-                } else {
-                    text.into()
-                };
-                (name, value)
-            });
-            node.collect::<Map<String, Value>>().into()
-        })
-        .collect();
+    // A name of digits is a name.
+    let is_text = |name: &str| !matches!(name, "port" | "since");
+    let list = numbered(&state.shared, now, Group::Cluster, "node:", is_text);
     json!({
         "source": list.others.word("source"),
         "version": list.others.number("config_version"),
-        "nodes": nodes,
+        "nodes": list.rows(),
     })
 }
 

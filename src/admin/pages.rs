@@ -15,10 +15,12 @@ use crate::time::Now;
 /// One page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
+    BigKeys,
     Clients,
     Cluster,
     Health,
     History,
+    HotKeys,
     Latency,
     Metrics,
     Page,
@@ -27,6 +29,8 @@ enum Place {
     Settings,
     Slabs,
     Stats,
+    Ttl,
+    Waste,
     Words,
 }
 
@@ -48,6 +52,18 @@ const PLACES: &[(&str, Place, &str)] = &[
         "slab classes and their items",
     ),
     ("/api/v1/latency", Place::Latency, "how long commands take"),
+    (
+        "/api/v1/hotkeys",
+        Place::HotKeys,
+        "what is asked for most, estimated",
+    ),
+    ("/api/v1/bigkeys", Place::BigKeys, "the largest items"),
+    ("/api/v1/ttl", Place::Ttl, "hits and memory by time to live"),
+    (
+        "/api/v1/waste",
+        Place::Waste,
+        "memory without items, and advice",
+    ),
     ("/api/v1/clients", Place::Clients, "who is connected"),
     (
         "/api/v1/cluster",
@@ -100,6 +116,13 @@ fn tell(state: &State, place: Place, request: &Request<'_>) -> Answer {
         Place::Stats => json(&api::stats(state, now)),
         Place::Slabs => json(&api::slabs(state, now)),
         Place::Latency => json(&api::latency(state, now)),
+        Place::BigKeys | Place::HotKeys if !state.shared.config.dump_enabled => {
+            Answer::text(Status::Forbidden, "keys are not shown (-X)\n")
+        }
+        Place::BigKeys => json(&api::big_keys(state, now)),
+        Place::HotKeys => json(&api::hot_keys(state, now)),
+        Place::Ttl => json(&api::ttl(state, now)),
+        Place::Waste => json(&api::waste(state, now)),
         Place::Clients => json(&api::clients(state, now)),
         Place::Cluster => json(&api::cluster(state, now)),
         Place::Settings => json(&api::settings(state)),

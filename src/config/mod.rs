@@ -25,6 +25,7 @@ use self::cluster::ClusterConfig;
 use self::tls::{ListenTls, TlsConfig, verify};
 use crate::cluster::Advertise;
 use crate::limits::PORT_DEFAULT;
+use crate::stats::sampler::Sampling;
 use crate::store::{BalanceConfig, LruConfig, StoreConfig};
 
 /// Smallest `-I`, in bytes.
@@ -152,6 +153,9 @@ pub struct Config {
     pub stat_prefix_delimiter: u8,
     /// Whether `stats detail` counts from the start (`-D` turns it on).
     pub stats_detail: bool,
+    /// One request in so many is sampled for `stats hotkeys` and `stats ttl`; zero is none
+    /// (`-o hot_key_sample`).
+    pub hot_key_sample: u32,
     /// Whether `debugtime` and its like exist (`LARDER_DEBUG_COMMANDS=1` in the environment).
     pub debug_commands: bool,
     /// File of users and passwords, and whether text clients may log in, and must (`-Y`).
@@ -247,6 +251,7 @@ impl Default for Config {
             shutdown_command: false,
             stat_prefix_delimiter: b':',
             stats_detail: false,
+            hot_key_sample: 100,
             debug_commands: false,
             auth_file: None,
             sasl: false,
@@ -299,6 +304,14 @@ impl Config {
             },
             crawler: self.lru_crawler,
             hash_seed: None,
+        }
+    }
+
+    /// How requests are sampled.
+    pub const fn sampling(&self) -> Sampling {
+        Sampling {
+            one_in: self.hot_key_sample,
+            delimiter: self.stat_prefix_delimiter,
         }
     }
 

@@ -121,6 +121,8 @@ pub enum Crawler {
 /// What `stats` tells about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stats<'a> {
+    /// The largest items.
+    BigKeys,
     /// Items of a class.
     Cachedump {
         /// The class.
@@ -136,6 +138,8 @@ pub enum Stats<'a> {
     Detail(Detail),
     /// Everything general.
     General,
+    /// The keys asked for most.
+    HotKeys,
     /// Item counts by class.
     Items,
     /// What is ours alone.
@@ -150,8 +154,12 @@ pub enum Stats<'a> {
     Sizes,
     /// Memory by class.
     Slabs,
+    /// Hits by how long items live.
+    Ttl,
     /// A group nobody knows.
     Unknown(&'a [u8]),
+    /// Memory that holds nothing, by class.
+    Waste,
 }
 
 /// What `stats detail` does.
@@ -256,6 +264,7 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
         return Ok(Stats::General);
     };
     Ok(match group {
+        b"bigkeys" => Stats::BigKeys,
         b"cachedump" => {
             let mut next = || {
                 let token = tokens.next().ok_or(ProtocolError::CachedumpFormat)?;
@@ -277,6 +286,7 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
             Some(b"on") => Detail::On,
             _ => return Err(ProtocolError::DetailUsage),
         }),
+        b"hotkeys" => Stats::HotKeys,
         b"items" => Stats::Items,
         b"larder" => Stats::Larder,
         b"latency" => Stats::Latency,
@@ -284,6 +294,8 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
         b"settings" => Stats::Settings,
         b"sizes" => Stats::Sizes,
         b"slabs" => Stats::Slabs,
+        b"ttl" => Stats::Ttl,
+        b"waste" => Stats::Waste,
         unknown => Stats::Unknown(unknown),
     })
 }

@@ -87,6 +87,8 @@ errors! {
     KeyDecode = "CLIENT_ERROR error decoding key",
     /// `-X` forbids `mgdump`.
     KeyDumpNotAllowed = "ERROR key dump not allowed",
+    /// `-X` forbids the other groups of `stats` that show keys.
+    KeyStatsNotAllowed = "CLIENT_ERROR stats that show keys not allowed",
     /// A value is larger than `item_size_max`.
     LargeObject = "SERVER_ERROR object too large for cache",
     /// `cache_memlimit` below eight megabytes.

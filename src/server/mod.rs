@@ -340,7 +340,7 @@ impl Bound {
         let handshaker_count = tls
             .as_ref()
             .map_or(0, |_| count.div_ceil(WORKERS_PER_HANDSHAKER));
-        let registry = Registry::new(count + handshaker_count);
+        let registry = Registry::new(count + handshaker_count, config.sampling());
         let census = Arc::new(Census::default());
         let clock = Clock::start();
         let now_s = clock.now().uptime_s;

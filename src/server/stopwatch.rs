@@ -63,10 +63,11 @@ impl Stopwatch {
 mod tests {
     use super::*;
     use crate::stats::Registry;
+    use crate::stats::sampler::Sampling;
 
     #[test]
     fn about_one_pass_in_so_many_is_measured_and_all_that_was_served_in_it_counts() {
-        let registry = Registry::new(1);
+        let registry = Registry::new(1, Sampling::default());
         let counters = registry.worker(0);
         let mut stopwatch = Stopwatch::new();
         let measured = || {

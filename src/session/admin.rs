@@ -22,7 +22,7 @@ impl Session {
         let shared = turn.ctx.shared;
         let outcome = match command {
             Admin::Stats(stats) => {
-                report::stats(turn, stats, Reader::Lines);
+                report::stats(self, turn, stats, Reader::Lines);
                 return Flow::Go;
             }
             Admin::Watch(streams) => return self.watch(turn, streams),

@@ -151,9 +151,10 @@ pub(super) fn datagram(
             std::mem::swap(&mut held, &mut message);
         }
         let goes_on = match step.flow {
-            Flow::Go | Flow::Leave(Next::Flush) => {
-                !matches!(session.state, State::Watching | State::Dump(_))
-            }
+            Flow::Go | Flow::Leave(Next::Flush) => !matches!(
+                session.state,
+                State::Watching | State::Dump(_) | State::Search(_)
+            ),
             Flow::Wait(_) | Flow::Leave(_) => false,
         };
         if !goes_on {
@@ -176,6 +177,7 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Command) {
             State::Command => self.commands(turn, input, allowance),
             State::Dump(dump) => self.dump(turn, dump),
+            State::Search(search) => self.search(turn, search),
             State::Keys(keys) => self.keys(turn, keys, input, keys_max),
             State::Sending(pin, then) => self.send(turn, pin, then),
             State::SkipLine => self.skip_line(input),

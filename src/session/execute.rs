@@ -6,11 +6,21 @@ use super::turn::Turn;
 use crate::limits::COPY_SIZE_MAX;
 use crate::protocol::admin::streams;
 use crate::protocol::log::{self, GetStatus};
+use crate::stats::hot::Access;
 use crate::store::{
     Arithmetic, ArithmeticError, Counted, Delete, DeleteStatus, Fetch, Fetched, Hit, KeyHash,
     LruQueue, Miss, Pin, Put, PutReply, PutStatus,
 };
 use crate::time::Expiry;
+
+/// What is noted of an item that was found.
+#[derive(Clone, Copy)]
+struct Seen {
+    class: u8,
+    value_size: u32,
+    /// When it would have died without this fetch.
+    expiry: Expiry,
+}
 
 /// Finds an item and lets `show` write what the client sees of it, under the shard's lock.
 /// `None` is a miss.
@@ -25,7 +35,11 @@ pub(super) fn fetch<R>(
     let out = &mut *turn.out;
     let found = store.fetch(key, hash, turn.ctx.now, how, |fetched| match fetched {
         Fetched::Hit(mut hit) => {
-            let seen = (hit.class(), hit.value_size());
+            let seen = Seen {
+                class: hit.class(),
+                value_size: hit.value_size(),
+                expiry: hit.expiry_before(),
+            };
             Ok((seen, hit.queue(), show(&mut hit, out)))
         }
         Fetched::Miss(miss) => Err(miss),
@@ -39,7 +53,7 @@ pub(super) fn fetch<R>(
     }
     let (seen, shown) = match found {
         Ok((seen, queue, shown)) => {
-            let class = &counters.classes[seen.0];
+            let class = &counters.classes[seen.class];
             if !how.no_bump {
                 match queue {
                     LruQueue::Hot => class.hits_to_hot.add(1),
@@ -71,6 +85,9 @@ pub(super) fn fetch<R>(
             (Err(miss), None)
         }
     };
+    if counters.sampler.is_due() {
+        sample_fetch(turn, key, &seen);
+    }
     if turn.watched & streams::FETCHERS != 0 {
         log_fetch(turn, key, seen);
     }
@@ -91,9 +108,22 @@ pub(super) fn push_value(hit: &mut Hit<'_>, out: &mut Vec<u8>, tail: &[u8]) -> O
 }
 
 #[cold]
-fn log_fetch(turn: &Turn<'_>, key: &[u8], seen: Result<(u8, u32), Miss>) {
+fn sample_fetch(turn: &Turn<'_>, key: &[u8], seen: &Result<Seen, Miss>) {
+    let now = turn.now();
+    let sampler = &turn.counters().sampler;
+    match seen {
+        Ok(seen) => {
+            sampler.note_hit(seen.expiry.ttl_s(now));
+            sampler.note(key, Access::Hit, seen.value_size, now.uptime_s);
+        }
+        Err(_) => sampler.note(key, Access::Miss, 0, now.uptime_s),
+    }
+}
+
+#[cold]
+fn log_fetch(turn: &Turn<'_>, key: &[u8], seen: Result<Seen, Miss>) {
     let (status, (class, size)) = match seen {
-        Ok(seen) => (GetStatus::Found, seen),
+        Ok(seen) => (GetStatus::Found, (seen.class, seen.value_size)),
         Err(Miss::Expired) => (GetStatus::Expired, (0, 0)),
         Err(Miss::Flushed) => (GetStatus::Flushed, (0, 0)),
         Err(Miss::Absent | Miss::NoMemory) => (GetStatus::NotFound, (0, 0)),
@@ -110,6 +140,13 @@ pub(super) struct Storing {
     pub(super) compares: bool,
     /// The expiry asked for.
     pub(super) expiry: Expiry,
+}
+
+impl Storing {
+    /// Whether the item has the expiry that was asked for, and not the one that it had.
+    fn sets_expiry(&self) -> bool {
+        !matches!(self.command, "append" | "prepend")
+    }
 }
 
 /// Stores a value that is there in full.
@@ -176,6 +213,9 @@ pub(super) fn stored(turn: &Turn<'_>, key: &[u8], reply: PutReply, storing: &Sto
         counters.cmd_set.add(1);
         class.cmd_set.add(1);
     }
+    if counters.sampler.is_due() {
+        sample_store(turn, key, &reply, storing);
+    }
     turn.log(streams::MUTATIONS, "item_store", |out| {
         let line = log::ItemStore {
             key,
@@ -188,6 +228,16 @@ pub(super) fn stored(turn: &Turn<'_>, key: &[u8], reply: PutReply, storing: &Sto
         };
         log::item_store(out, &line);
     });
+}
+
+#[cold]
+fn sample_store(turn: &Turn<'_>, key: &[u8], reply: &PutReply, storing: &Storing) {
+    let now = turn.now();
+    let sampler = &turn.counters().sampler;
+    if reply.status == PutStatus::Stored && storing.sets_expiry() {
+        sampler.note_store(storing.expiry.ttl_s(now));
+    }
+    sampler.note(key, Access::Write, reply.value_size, now.uptime_s);
 }
 
 /// Deletes an item, empties it, or marks it stale.
@@ -220,6 +270,10 @@ pub(super) fn delete(
         DeleteStatus::Kept { .. } | DeleteStatus::NoMemory => {}
         DeleteStatus::NotFound | DeleteStatus::Exists => counters.delete_misses.add(1),
     }
+    if counters.sampler.is_due() {
+        let now_s = turn.now().uptime_s;
+        counters.sampler.note(delete.key, Access::Delete, 0, now_s);
+    }
     status
 }
 
@@ -247,6 +301,14 @@ pub(super) fn arithmetic(
         (Err(ArithmeticError::NotFound), false) => counters.incr_misses.add(1),
         (Err(ArithmeticError::NotFound), true) => counters.decr_misses.add(1),
         _ => {}
+    }
+    if counters.sampler.is_due() {
+        let access = match &result {
+            Err(ArithmeticError::NotFound) => Access::Miss,
+            Ok(_) | Err(_) => Access::Write,
+        };
+        let now_s = turn.now().uptime_s;
+        counters.sampler.note(request.key, access, 0, now_s);
     }
     result
 }

@@ -4,8 +4,8 @@
 //! them. What is ours stands in `stats larder`. Whoever reports them frames them: the wire its own
 //! way, the admin listener another.
 
-use super::discovery;
 use super::{Shared, TlsFacts};
+use super::{discovery, insight, waste};
 use crate::config::Config;
 use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
@@ -23,12 +23,16 @@ pub const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 /// A group of figures, by what `stats` calls it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Group {
+    /// `stats bigkeys`. Takes some milliseconds: for who has no clients to keep waiting.
+    BigKeys,
     /// `stats cluster`.
     Cluster,
     /// `stats conns`.
     Conns,
     /// `stats` alone.
     General,
+    /// `stats hotkeys`.
+    HotKeys,
     /// `stats items`.
     Items,
     /// `stats larder`.
@@ -41,19 +45,25 @@ pub enum Group {
     Sizes,
     /// `stats slabs`.
     Slabs,
+    /// `stats ttl`.
+    Ttl,
+    /// `stats waste`.
+    Waste,
 }
 
 /// Shows each figure of a group to `see` as a name and a value, such as `curr_items` and `5`.
 ///
 /// Takes the locks of the shards one at a time and each for a moment; workers are not waited for.
 pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &[u8])) {
-    let list = &mut List { see };
+    let list = &mut List::new(see);
     match group {
+        Group::BigKeys => insight::big_keys(shared, now, list),
         Group::Cluster => discovery::stats(shared, &mut |name, value| list.word(name, value)),
         Group::Conns => shared
             .host
             .connections(now, &mut |name, value| list.word(name, value)),
         Group::General => general(shared, now, list),
+        Group::HotKeys => insight::hot_keys(shared, now, list),
         Group::Items => items(shared, now, list),
         Group::Larder => larder(shared, now, list),
         Group::Latency => latency(shared, list),
@@ -64,31 +74,43 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
         }
         Group::Sizes => sizes(shared, now, list),
         Group::Slabs => slabs(shared, now, list),
+        Group::Ttl => insight::ttl(shared, now, list),
+        Group::Waste => waste::waste(shared, now, list),
     }
 }
 
 /// A list being shown.
-struct List<'o> {
+pub(super) struct List<'o> {
     see: &'o mut dyn FnMut(&str, &[u8]),
 }
 
+impl<'o> List<'o> {
+    pub(super) fn new(see: &'o mut dyn FnMut(&str, &[u8])) -> Self {
+        Self { see }
+    }
+}
+
 impl List<'_> {
-    fn number(&mut self, name: &str, value: u64) {
+    pub(super) fn bytes(&mut self, name: &str, value: &[u8]) {
+        (self.see)(name, value);
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: u64) {
         (self.see)(name, itoa::Buffer::new().format(value).as_bytes());
     }
 
-    fn numbers(&mut self, lines: &[(&str, u64)]) {
+    pub(super) fn numbers(&mut self, lines: &[(&str, u64)]) {
         for (name, value) in lines {
             self.number(name, *value);
         }
     }
 
-    fn word(&mut self, name: &str, value: &str) {
+    pub(super) fn word(&mut self, name: &str, value: &str) {
         (self.see)(name, value.as_bytes());
     }
 
     /// Lines whose names begin alike, such as `items:5:`.
-    fn prefixed(&mut self, prefix: &str, lines: &[(&str, u64)]) {
+    pub(super) fn prefixed(&mut self, prefix: &str, lines: &[(&str, u64)]) {
         for (name, value) in lines {
             self.number(&format!("{prefix}{name}"), *value);
         }

@@ -18,6 +18,7 @@ pub mod figures;
 mod inside;
 #[cfg(test)]
 mod inside_tests;
+mod insight;
 mod keys;
 mod lines;
 mod live;
@@ -39,6 +40,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod waste;
 pub mod watch;
 
 pub use ahead::Wanted;
@@ -283,6 +285,8 @@ enum State {
     Dump(Box<dump::Dump>),
     /// A key of a retrieval, or the end of its line.
     Keys(keys::Keys),
+    /// The largest items are being looked for.
+    Search(Box<insight::Search>),
     /// A large value is being sent.
     Sending(Pin, keys::Then),
     /// A byte of a line that has been answered already.
@@ -399,6 +403,7 @@ impl Session {
             | State::Dump(_)
             | State::Entry(_)
             | State::Keys(_)
+            | State::Search(_)
             | State::SkipLine
             | State::Swallow(_) => {}
         }
@@ -410,7 +415,7 @@ impl Session {
             State::Command if self.awaits_block => "conn_nread",
             State::Command => "conn_read",
             State::Keys(_) | State::SkipLine => "conn_parse_cmd",
-            State::Dump(_) | State::Sending(..) => "conn_mwrite",
+            State::Dump(_) | State::Search(_) | State::Sending(..) => "conn_mwrite",
             State::Swallow(_) => "conn_swallow",
             State::Upload(_) | State::Entry(_) => "conn_nread",
             State::Watching => "conn_watch",

@@ -137,7 +137,7 @@ impl Wire for Packets {
         if let Some((put, answer)) = request.put(turn, key, turn.store().hash(key), input) {
             return session.store(turn, &put, &answer, header.value_size(), head_size, input);
         }
-        request.simple(turn, key, input)
+        request.simple(session, turn, key, input)
     }
 
     fn partial(_session: &mut Session, _turn: &mut Turn<'_>, _input: &[u8]) -> Step {
@@ -338,7 +338,7 @@ impl Request {
     }
 
     /// Answers a request without a value.
-    fn simple(&self, turn: &mut Turn<'_>, key: &[u8], input: &[u8]) -> Step {
+    fn simple(&self, session: &mut Session, turn: &mut Turn<'_>, key: &[u8], input: &[u8]) -> Step {
         let size = self.header.size();
         if self.opcode.verb().is_keyed() {
             // It would have been in the batch if it were complete.
@@ -359,7 +359,7 @@ impl Request {
                 return Step::leave(size, Next::Close);
             }
             Verb::Stat => match admin::stats(Tokens::new(key)) {
-                Ok(group) => report::stats(turn, group, Reader::Packets(echo)),
+                Ok(group) => report::stats(session, turn, group, Reader::Packets(echo)),
                 Err(error) => Reader::Packets(echo).refuse(turn, error),
             },
             Verb::SaslList => sasl::list(turn, echo),

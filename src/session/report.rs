@@ -4,7 +4,9 @@
 //! and what `stats` changes is changed.
 
 use super::figures::{self, Group};
+use super::insight::Search;
 use super::turn::Turn;
+use super::{Session, State};
 use crate::protocol::ProtocolError;
 use crate::protocol::admin::{Detail, Stats};
 use crate::protocol::binary::{self, Echo, Status};
@@ -17,7 +19,7 @@ const CACHEDUMP_SIZE_MAX: usize = 2 << 20;
 const CACHEDUMP_LINE_SIZE_MAX: usize = 320;
 
 /// Whom a report is for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Reader {
     /// A client that speaks binary, with what its packets repeat.
     Packets(Echo),
@@ -27,7 +29,7 @@ pub(super) enum Reader {
 
 impl Reader {
     /// One line of a list.
-    fn line(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    pub(super) fn line(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
         match self {
             Self::Packets(echo) => binary::reply::stat(out, echo, name, value),
             Self::Lines => reply::stat(out, name, value),
@@ -35,7 +37,7 @@ impl Reader {
     }
 
     /// The end of a list.
-    fn end(self, out: &mut Vec<u8>) {
+    pub(super) fn end(self, out: &mut Vec<u8>) {
         match self {
             Self::Packets(echo) => binary::reply::stat(out, echo, "", b""),
             Self::Lines => out.extend_from_slice(reply::END),
@@ -60,9 +62,13 @@ impl Reader {
 }
 
 /// Answers `stats` in all its forms.
-pub(super) fn stats(turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
+pub(super) fn stats(session: &mut Session, turn: &mut Turn<'_>, group: Stats<'_>, reader: Reader) {
     let shared = turn.ctx.shared;
     match group {
+        Stats::BigKeys => session.state = State::Search(Box::new(Search::new(turn, reader))),
+        Stats::HotKeys => list(turn, Group::HotKeys, reader),
+        Stats::Ttl => list(turn, Group::Ttl, reader),
+        Stats::Waste => list(turn, Group::Waste, reader),
         Stats::General => list(turn, Group::General, reader),
         Stats::Settings => list(turn, Group::Settings, reader),
         Stats::Items => list(turn, Group::Items, reader),

@@ -211,11 +211,16 @@ fn of_stats(group: &Stats<'_>) -> Rule {
         | Stats::Settings
         | Stats::Sizes
         | Stats::Slabs
-        | Stats::Unknown(_) => LOOK,
+        | Stats::Ttl
+        | Stats::Unknown(_)
+        | Stats::Waste => LOOK,
         // The first shows the addresses of all clients, the second takes numbers from everybody.
         Stats::Conns | Stats::Reset => ADMIN,
         Stats::Cachedump { .. } => {
             Rule::unless_off(Need::List, Switch::Dump, ProtocolError::CachedumpNotAllowed)
+        }
+        Stats::BigKeys | Stats::HotKeys => {
+            Rule::unless_off(Need::List, Switch::Dump, ProtocolError::KeyStatsNotAllowed)
         }
         // It names the prefixes of everybody's keys.
         Stats::Detail(Detail::Dump) => Rule::unless_off(Need::List, Switch::Dump, NOT_ALLOWED),

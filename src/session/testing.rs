@@ -61,7 +61,7 @@ impl Bench {
     ///
     /// When the store cannot have its memory.
     pub fn new(config: Config) -> std::io::Result<Self> {
-        let registry = Registry::new(1);
+        let registry = Registry::new(1, config.sampling());
         let door = Door::open(&config).map_err(std::io::Error::other)?;
         let node = config.advertise.node(&[], None);
         Ok(Self {

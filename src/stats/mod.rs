@@ -5,12 +5,15 @@
 //! A report sums the blocks of all workers; [`Registry`] holds them. Counters are never read to
 //! decide anything.
 
+pub mod hot;
 pub mod latency;
+pub mod sampler;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::latency::{Latency, LatencyTotals};
+use self::sampler::{Hottest, Sampler, Sampling, TtlTotals};
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 
 /// One number that one thread writes and any thread may read.
@@ -51,6 +54,8 @@ macro_rules! counters {
             pub classes: ByClass,
             /// How long commands took, of those that were measured.
             pub latency: Latency,
+            /// What was seen of sampled requests.
+            pub sampler: Sampler,
         }
 
         /// The sum of some workers' counters.
@@ -61,6 +66,8 @@ macro_rules! counters {
             pub classes: Vec<ClassTotals>,
             /// How long commands took, of those that were measured.
             pub latency: LatencyTotals,
+            /// How long items live, by sampled requests.
+            pub ttl: TtlTotals,
         }
 
         impl Counters {
@@ -71,6 +78,7 @@ macro_rules! counters {
                     counters.add_to(total);
                 }
                 self.latency.add_to(&mut totals.latency);
+                self.sampler.add_to(&mut totals.ttl);
             }
 
             fn reset(&self) {
@@ -79,6 +87,7 @@ macro_rules! counters {
                     class.reset();
                 }
                 self.latency.reset();
+                self.sampler.reset();
             }
         }
     };
@@ -250,10 +259,17 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Counters for this many workers.
-    pub fn new(workers: usize) -> Self {
+    /// Counters for this many workers, which look at requests more closely as `sampling` says.
+    pub fn new(workers: usize, sampling: Sampling) -> Self {
+        let counters = |number| {
+            Arc::new(Counters {
+                sampler: Sampler::new(sampling, number),
+                ..Counters::default()
+            })
+        };
+        let numbers = (0..).take(workers);
         Self {
-            workers: (0..workers).map(|_| Arc::default()).collect(),
+            workers: numbers.map(counters).collect(),
         }
     }
 
@@ -280,6 +296,13 @@ impl Registry {
         totals
     }
 
+    /// The keys, and the prefixes of keys, that are asked for most, at most so many of each, by
+    /// samples of the last minute at most.
+    pub fn hottest(&self, now_s: u32, count_max: usize) -> Hottest {
+        let samplers = self.workers.iter().map(|counters| &counters.sampler);
+        sampler::hottest(samplers, now_s, count_max)
+    }
+
     /// Sets every count to zero, as `stats reset` does; gauges stay. A count that a worker is
     /// adding to at this very moment may survive.
     pub fn reset(&self) {
@@ -295,7 +318,7 @@ mod tests {
 
     #[test]
     fn totals_sum_the_workers_and_reset_spares_gauges() {
-        let registry = Registry::new(2);
+        let registry = Registry::new(2, Sampling::default());
         registry.worker(0).get_hits.add(2);
         registry.worker(1).get_hits.add(3);
         registry.worker(1).curr_connections.add(4);

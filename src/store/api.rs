@@ -531,6 +531,14 @@ pub struct ClassStats {
     pub used_chunks: u64,
     /// Chunks that hold nothing.
     pub free_chunks: u64,
+    /// Bytes of its pages.
+    pub memory_bytes: u64,
+    /// Bytes of the chunks that hold something.
+    pub used_bytes: u64,
+    /// Bytes of the chunks that hold nothing.
+    pub free_bytes: u64,
+    /// Bytes of keys, values, client flags and the part of a header that every item has.
+    pub item_bytes: u64,
     /// Sum of logical sizes.
     pub mem_requested: u64,
     /// Items in HOT.

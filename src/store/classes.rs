@@ -78,6 +78,12 @@ fn wire_sizes(config: &StoreConfig) -> Vec<u32> {
     sizes
 }
 
+/// What an item's logical size counts beyond the bytes that it has at least.
+const fn saved(cas: bool) -> usize {
+    let cas_size = if cas { LOGICAL_CAS as usize } else { 0 };
+    LOGICAL_OVERHEAD as usize + cas_size - HEADER_SIZE
+}
+
 /// The next class size, cut to whole bytes as memcached does.
 #[expect(
     clippy::cast_possible_truncation,
@@ -95,8 +101,7 @@ impl Classes {
         let wire_sizes = wire_sizes(config);
         let room = page_size - PAGE_HEADER_SIZE;
         let chunk_max = (room / CHUNKS_PER_PAGE_MIN).min(CHUNK_SIZE_MAX) & !(grain - 1);
-        let saved = (LOGICAL_OVERHEAD as usize) + if config.cas { LOGICAL_CAS as usize } else { 0 }
-            - HEADER_SIZE;
+        let saved = saved(config.cas);
         let mut cuts = Vec::new();
         let mut ranges = vec![(0, 0)];
         for class in 1..wire_sizes.len() {
@@ -179,6 +184,11 @@ impl Classes {
     /// Whether items have a cas.
     pub(super) fn has_cas(&self) -> bool {
         self.cas
+    }
+
+    /// What an item's logical size counts beyond the bytes that it has at least.
+    pub(super) fn saved(&self) -> u64 {
+        saved(self.cas) as u64
     }
 
     /// The cut for an item, or `None` when it is too large for this store.

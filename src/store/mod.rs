@@ -24,6 +24,7 @@ pub mod model;
 mod pool;
 mod shard;
 mod slab;
+mod survey;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use parking_lot::Mutex;
 
 pub use api::*;
 pub use shard::{Fetched, Hit};
+pub use survey::{LargeItem, Largest, LargestSearch};
 
 use crate::time::Now;
 use arena::{Arena, Geometry};

@@ -322,6 +322,11 @@ pub(super) struct ChunksOf {
 }
 
 impl ChunksOf {
+    /// Leaves out so many chunks.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.offset += count * self.step;
+    }
+
     /// The next chunk's place.
     pub(super) fn next(&mut self, lease: &Lease) -> Option<Handle> {
         if self.offset >= self.end {

@@ -23,7 +23,8 @@ pub(super) const ROWS: &[Setting] = &[
         name: "disable-dumping",
         short: Some('X'),
         group: Group::Commands,
-        help: "Forbid `stats cachedump`, `stats detail` and `lru_crawler metadump`.",
+        help: "Forbid what shows keys: `stats cachedump`, `stats detail`, `stats hotkeys`, \
+               `stats bigkeys` and `lru_crawler metadump`.",
         apply: |config, value| {
             config.dump_enabled = !yes(value)?;
             Ok(())
@@ -77,6 +78,20 @@ pub(super) const ROWS: &[Setting] = &[
         },
         show: |config| char::from(config.stat_prefix_delimiter).to_string(),
         stat: stat("stat_key_prefix"),
+        ..ROW
+    },
+    Setting {
+        name: "hot-key-sample",
+        extended: Some("hot_key_sample"),
+        kind: Kind::Value("COUNT"),
+        group: Group::Commands,
+        help: "Look at one request in so many, at random, for what `stats hotkeys` and `stats ttl` \
+               tell; 0 looks at none, 1 at all. Prefixes of keys end at the character of -D.",
+        apply: |config, value| {
+            config.hot_key_sample = integer(value, 0..=1_000_000)?;
+            Ok(())
+        },
+        show: |config| config.hot_key_sample.to_string(),
         ..ROW
     },
     Setting {

@@ -6,6 +6,7 @@ use super::super::api::{ClassStats, ItemInfo, StoreTotals};
 use super::super::arena::Handle;
 use super::super::item::{self, Header, Kind, Queue};
 use super::super::slab::Slabs;
+use super::super::survey::ClassCursor;
 use super::{CutStats, Shard, ShardStats};
 use crate::time::Now;
 
@@ -62,6 +63,55 @@ impl Shard {
         true
     }
 
+    /// Shows live items of a class from `cursor` on, looking at `budget` chunks or a few more.
+    /// Returns how many it looked at, and whether it came to the end.
+    pub(in super::super) fn walk_class(
+        &mut self,
+        class: u8,
+        cursor: &mut ClassCursor,
+        budget: usize,
+        now: Now,
+        see: &mut dyn FnMut(&ItemInfo<'_>),
+    ) -> (usize, bool) {
+        self.begin(now);
+        let cuts = self.common.classes.cuts_of(class);
+        let mut looked = 0;
+        while looked < budget {
+            let cut = cuts.start + cursor.cut;
+            if !cuts.contains(&cut) {
+                return (looked, true);
+            }
+            // A page may have changed hands since the last step: then the cut begins again.
+            if cursor.page == 0 || !self.owns(cursor.page, cut) {
+                cursor.page = self.slabs.newest_page(cut);
+                cursor.chunk = 0;
+            }
+            if cursor.page == 0 {
+                cursor.cut += 1;
+                continue;
+            }
+            let mut chunks = self.slabs.chunks_of(&self.lease, cursor.page);
+            chunks.skip(cursor.chunk);
+            while looked < budget {
+                let Some(handle) = chunks.next(&self.lease) else {
+                    cursor.page = Slabs::older_page(&self.lease, cursor.page);
+                    cursor.chunk = 0;
+                    if cursor.page == 0 {
+                        cursor.cut += 1;
+                    }
+                    looked += 1;
+                    break;
+                };
+                looked += 1;
+                cursor.chunk += 1;
+                if self.live_size(handle, now).is_some() {
+                    see(&self.info(handle, now));
+                }
+            }
+        }
+        (looked, false)
+    }
+
     /// Adds this shard's counters and gauges to `totals`.
     pub(in super::super) fn add_totals(&self, totals: &mut StoreTotals) {
         totals.curr_items += self.index.len() as u64;
@@ -107,6 +157,13 @@ impl Shard {
             class.total_chunks += u64::from(pages.pages) * capacity;
             class.used_chunks += pages.used;
             class.free_chunks += self.slabs.free_chunks(number);
+            let chunk_size = cut.chunk_size as u64;
+            let page_size = self.lease.arena().page_size() as u64;
+            class.memory_bytes += u64::from(pages.pages) * page_size;
+            class.used_bytes += pages.used * chunk_size;
+            class.free_bytes += self.slabs.free_chunks(number) * chunk_size;
+            let items = u64::from(self.queues[usize::from(number)].total());
+            class.item_bytes += stats.requested - items * self.common.classes.saved();
             self.add_queues(class, number, now);
             add_counters(class, stats);
         }

@@ -140,7 +140,7 @@ impl Shard {
     }
 
     /// Whether a page is still one of a cut's.
-    fn owns(&self, page: u32, cut: u16) -> bool {
+    pub(super) fn owns(&self, page: u32, cut: u16) -> bool {
         self.lease.owns(page) && Slabs::is_page_of(&self.lease, page, cut)
     }
 

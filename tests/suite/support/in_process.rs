@@ -76,9 +76,9 @@ impl InProcess {
             store: Store::new(&loaded.config.store(1)).expect("memory"),
             live: Live::new(&loaded.config),
             door: Door::open(&loaded.config).expect("users"),
+            registry: Registry::new(1, loaded.config.sampling()),
             config: loaded.config,
             clock,
-            registry: Registry::new(1),
             hub: watch::Hub::default(),
             host: Box::new(Nobody),
         };
