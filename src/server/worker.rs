@@ -48,9 +48,9 @@ const EVENT_COUNT: usize = 1024;
 /// Least number of connections with work left that have a turn in one pass.
 const LEFTOVER_COUNT_MIN: usize = 16;
 
-/// Nobody is read ahead of his turn when less than this is left of the scratch buffer: who sends
-/// much is to be heard in large pieces.
-const HEAR_SIZE_MIN: usize = SCRATCH_SIZE / 2;
+/// Nobody is read behind others when more than this of the scratch buffer is used: who sends much is
+/// to be heard in large pieces.
+const HEARD_SIZE_MAX: usize = SCRATCH_SIZE / 2;
 
 /// Output buffers above this size are given back after a turn.
 const OUTPUT_KEEP: usize = 256 << 10;
@@ -309,11 +309,11 @@ impl Worker {
             self.serve_together();
         }
         if let Some(key) = self.fresh.pop_front() {
-            self.turn(key, Heard::Unread, 0);
+            self.turn(key, Heard::Unread);
         }
         for _ in 0..again {
             if let Some(key) = self.leftover.pop_front() {
-                self.turn(key, Heard::Unread, 0);
+                self.turn(key, Heard::Unread);
             }
         }
         self.desk.mailbox.set_current(-1);
@@ -323,41 +323,42 @@ impl Worker {
         }
     }
 
-    /// Reads the first of the fresh, has fetched what they want, and gives each a turn.
+    /// Reads the first of the fresh, as many as the scratch buffer has room for, has fetched what
+    /// they want, and gives each a turn. One whose turn begins with something else has it alone.
     fn serve_together(&mut self) {
         let mut heard = [Heard::Unread; HEARD_COUNT_MAX];
         let mut wanted = [const { None::<Wanted> }; HEARD_COUNT_MAX];
-        let count = self.fresh.len().min(HEARD_COUNT_MAX);
         let context = self.desk.context(self.now);
-        let mut used = 0;
-        for (place, key) in self.fresh.iter().take(count).enumerate() {
-            let Some(connection) = self.connections.get_mut(*key) else {
-                continue;
+        let (mut count, mut used) = (0, 0);
+        for key in self.fresh.iter().take(HEARD_COUNT_MAX) {
+            let connection = match self.connections.get_mut(*key) {
+                Some(connection) if connection.begins_with_reading() => connection,
+                _ => break,
             };
-            if SCRATCH_SIZE - used < HEAR_SIZE_MIN || !connection.begins_with_reading() {
-                continue;
+            if used > 0 && used + connection.input().len() > HEARD_SIZE_MAX {
+                break;
             }
-            heard[place] = hear(connection, &mut self.scratch, used);
-            if let Heard::Bytes { start, end } = heard[place] {
+            heard[count] = hear(connection, &mut self.scratch, used);
+            if let Heard::Bytes { start, end } = heard[count] {
                 if !connection.holds_input() {
                     let bytes = &self.scratch[start..end];
-                    wanted[place] = connection.session.foresee(&context, bytes);
+                    wanted[count] = connection.session.foresee(&context, bytes);
                 }
                 used = end;
             }
+            count += 1;
         }
         for wanted in wanted.iter().flatten() {
             wanted.fetch(&context);
         }
-        for heard in &heard[..count] {
+        for heard in &heard[..count.max(1)] {
             if let Some(key) = self.fresh.pop_front() {
-                self.turn(key, *heard, used);
+                self.turn(key, *heard);
             }
         }
     }
 
-    /// One connection's turn. Below `used`, the scratch buffer holds what others have said.
-    fn turn(&mut self, key: usize, heard: Heard, used: usize) {
+    fn turn(&mut self, key: usize, heard: Heard) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -370,7 +371,6 @@ impl Worker {
             worker: &self.desk,
             alone: self.fresh.is_empty() && self.leftover.is_empty(),
             scratch: &mut self.scratch,
-            used,
             output: &mut self.output,
         };
         let mut verdict = match heard {
@@ -554,8 +554,6 @@ struct Turn<'a> {
     /// Nobody else waits for this worker.
     alone: bool,
     scratch: &'a mut [u8],
-    /// Bytes at the front of the scratch buffer that are others'.
-    used: usize,
     output: &'a mut Vec<u8>,
 }
 
@@ -610,7 +608,7 @@ impl Turn<'_> {
         if !connection.readable {
             return Verdict::Wait;
         }
-        match hear(connection, self.scratch, self.used) {
+        match hear(connection, self.scratch, 0) {
             Heard::Bytes { start, end } => self.answer(connection, start, end),
             Heard::Nothing(verdict) => verdict,
             Heard::Unread => Verdict::Wait,

@@ -326,3 +326,28 @@ fn clients_that_are_heard_together_are_answered_each_for_itself() {
         client.expect(parts(number).2);
     }
 }
+
+#[test]
+fn clients_that_send_much_at_the_same_time_are_all_heard() {
+    let server = Server::start(&["-t", "1"]);
+    let senders = (0..8).map(|number: u8| {
+        let mut client = server.connect();
+        std::thread::spawn(move || {
+            let value = [b'a' + number].repeat(300_000);
+            for round in 0..10 {
+                let head = format!("set k{number} 0 0 {}\r\n", value.len());
+                client.send([head.as_bytes(), &value, b"\r\n"].concat());
+                client.expect("STORED\r\n");
+                client.send(format!("get k{number}\r\n"));
+                let line = format!("VALUE k{number} 0 {}\r\n", value.len());
+                let answer = client.take(line.len() + value.len() + 7);
+                let whole = [line.as_bytes(), &value, b"\r\nEND\r\n"].concat();
+                assert!(answer == whole, "k{number} in round {round}");
+            }
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    for sender in senders {
+        sender.join().expect("every value came back");
+    }
+}
