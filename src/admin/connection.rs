@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::http::{self, Answer, Parsed, Request};
+use super::http::{self, Answer, Method, Parsed, Request};
 use crate::limits::{ADMIN_HEAD_SIZE_MAX, ADMIN_KEEP_ALIVE_S, ADMIN_PATIENCE_S};
 
 /// What is to be done with a connection after its turn.
@@ -96,7 +96,11 @@ impl Connection {
             Parsed::Complete { request, size } => {
                 self.is_last = !request.keep_alive;
                 let told = answer(&request);
-                told.write(request.is_head, request.keep_alive, &mut self.output);
+                told.write(
+                    request.method == Method::Head,
+                    request.keep_alive,
+                    &mut self.output,
+                );
                 size
             }
             Parsed::Refused(status) => {

@@ -3,6 +3,9 @@
 //! Where there is a token, whoever shows it. Where there is none, the listener serves its own host
 //! only, and a request must say that this is whom it means: a page in somebody's browser, whose
 //! name has been made to stand for 127.0.0.1, says its own.
+//!
+//! Who wants to change something needs the token in any case. A browser that has been told it
+//! shows it to us on behalf of any page, so the page must be ours, too.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -15,7 +18,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::http::{Request, Status};
+use super::http::{Answer, Request, Status};
 use crate::config::admin::AdminListen;
 use crate::limits::ADMIN_TOKEN_SIZE;
 
@@ -32,6 +35,51 @@ pub(super) struct Guard {
 struct Token {
     path: PathBuf,
     seal: ArcSwap<Seal>,
+}
+
+/// What somebody wants.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wish {
+    /// To see what is for everybody.
+    Glance,
+    /// To see anything else.
+    See,
+    /// To change something.
+    Change,
+}
+
+/// Why it is not granted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Refusal {
+    /// The token is missing or wrong.
+    Token,
+    /// The `Host` header means somebody else.
+    OtherHost,
+    /// A page from elsewhere asks.
+    OtherOrigin,
+    /// Nothing can be changed, since there is no token.
+    ReadOnly,
+}
+
+impl Refusal {
+    /// What is said.
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Self::Token => Answer::refusal(Status::Unauthorized),
+            Self::OtherHost => Answer::text(
+                Status::Forbidden,
+                "Forbidden: the Host header names another host\n",
+            ),
+            Self::OtherOrigin => Answer::text(
+                Status::Forbidden,
+                "Forbidden: asked by a page from elsewhere, or by a program without Bearer\n",
+            ),
+            Self::ReadOnly => Answer::text(
+                Status::Forbidden,
+                "Forbidden: nothing can be changed here without --admin-token-file\n",
+            ),
+        }
+    }
 }
 
 /// Why a token cannot be had.
@@ -84,22 +132,37 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether this is said to whom it is meant for, and by somebody who may ask for more than
-    /// `is_public` pages.
+    /// Whether this is said to whom it is meant for, and by somebody who may wish for it.
     ///
     /// # Errors
     ///
-    /// How the request is to be refused.
-    pub(super) fn admit(&self, request: &Request<'_>, is_public: bool) -> Result<(), Status> {
+    /// Why it is refused.
+    pub(super) fn admit(&self, request: &Request<'_>, wish: Wish) -> Result<(), Refusal> {
         if let (Some(own), Some(said)) = (&self.host, request.host)
             && !is_meant(own, said)
         {
-            return Err(Status::Forbidden);
+            return Err(Refusal::OtherHost);
         }
-        match &self.token {
-            Some(token) if !is_public && !token.is_shown(request) => Err(Status::Unauthorized),
-            Some(_) | None => Ok(()),
+        let is_ours = match wish {
+            Wish::Glance | Wish::See => is_asked_openly(request),
+            Wish::Change => is_wanted_here(request),
+        };
+        if !is_ours {
+            return Err(Refusal::OtherOrigin);
         }
+        match (&self.token, wish) {
+            (_, Wish::Glance) | (None, Wish::See) => Ok(()),
+            (None, Wish::Change) => Err(Refusal::ReadOnly),
+            (Some(token), Wish::See | Wish::Change) => match token.is_shown(request) {
+                true => Ok(()),
+                false => Err(Refusal::Token),
+            },
+        }
+    }
+
+    /// Whether there is a token, without which nothing can be changed.
+    pub(super) const fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 }
 
@@ -111,15 +174,48 @@ impl Token {
     }
 }
 
+/// Whether no page from elsewhere asks behind its reader's back. It would not get to see the
+/// answer, but how long it took and whether there was one.
+fn is_asked_openly(request: &Request<'_>) -> bool {
+    let is_from_elsewhere = matches!(request.site, Some("cross-site" | "same-site"));
+    !is_from_elsewhere || request.is_navigation
+}
+
+/// Whether our own page, or no page at all, wants something changed.
+fn is_wanted_here(request: &Request<'_>) -> bool {
+    let is_same_origin = |origin: &str| {
+        let host = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
+        host.zip(request.host)
+            .is_some_and(|(own, said)| own.eq_ignore_ascii_case(said))
+    };
+    match (request.origin, request.site) {
+        // No browser: those say at least one of them. And `Bearer` is what no browser says by
+        // itself.
+        (None, None) => request
+            .authorization
+            .is_some_and(|shown| has_scheme(shown, b"bearer")),
+        (origin, site) => {
+            origin.is_none_or(is_same_origin) && site.is_none_or(|site| site == "same-origin")
+        }
+    }
+}
+
+/// Whether an `Authorization` header is of this scheme.
+fn has_scheme(authorization: &[u8], scheme: &[u8]) -> bool {
+    let first = authorization.split(|&byte| byte == b' ').next();
+    first.is_some_and(|first| first.eq_ignore_ascii_case(scheme))
+}
+
 /// What is shown to be let in: the token of `Bearer`, or the password of `Basic`, whoever says it.
 fn shown(authorization: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let space = authorization.iter().position(|&byte| byte == b' ')?;
-    let (scheme, rest) = authorization.split_at(space);
-    let rest = rest.trim_ascii();
-    if scheme.eq_ignore_ascii_case(b"bearer") {
+    let rest = authorization[space..].trim_ascii();
+    if has_scheme(authorization, b"bearer") {
         return Some(Zeroizing::new(rest.to_vec()));
     }
-    if !scheme.eq_ignore_ascii_case(b"basic") {
+    if !has_scheme(authorization, b"basic") {
         return None;
     }
     let pair = Zeroizing::new(Base64::decode_vec(std::str::from_utf8(rest).ok()?).ok()?);
@@ -176,11 +272,14 @@ mod tests {
     use super::*;
 
     const REQUEST: Request<'_> = Request {
+        method: super::super::http::Method::Get,
         path: "/metrics",
         query: "",
-        is_head: false,
         host: Some("localhost"),
         authorization: None,
+        origin: None,
+        site: None,
+        is_navigation: false,
         keep_alive: true,
     };
 
@@ -207,16 +306,106 @@ mod tests {
             (Some("[fe80::1]"), false),
         ] {
             let request = Request { host, ..REQUEST };
-            let judged = guard.admit(&request, true);
+            let judged = guard.admit(&request, Wish::Glance);
             assert_eq!(judged.is_ok(), admitted, "{host:?}");
-            assert_eq!(judged, guard.admit(&request, false));
+            assert_eq!(judged, guard.admit(&request, Wish::See));
         }
         let socket = Guard::new(&listen("/run/larder"), None).unwrap();
         let anywhere = Request {
             host: Some("whatever"),
             ..REQUEST
         };
-        assert_eq!(socket.admit(&anywhere, false), Ok(()));
+        assert_eq!(socket.admit(&anywhere, Wish::See), Ok(()));
+    }
+
+    #[test]
+    fn a_page_from_elsewhere_is_told_nothing_unless_its_reader_goes_there() {
+        let guard = Guard::new(&listen("127.0.0.1"), None).unwrap();
+        for (site, is_navigation, admitted) in [
+            (None, false, true),
+            (Some("same-origin"), false, true),
+            (Some("none"), true, true),
+            (Some("cross-site"), true, true),
+            (Some("cross-site"), false, false),
+            (Some("same-site"), false, false),
+        ] {
+            let request = Request {
+                site,
+                is_navigation,
+                ..REQUEST
+            };
+            let judged = guard.admit(&request, Wish::See);
+            assert_eq!(judged.is_ok(), admitted, "{site:?} {is_navigation}");
+        }
+    }
+
+    #[test]
+    fn a_change_needs_the_token_and_our_own_page_or_no_browser() {
+        const BEARER: &[u8] = b"Bearer 0123456789abcdef";
+        const BASIC: &[u8] = b"Basic OjAxMjM0NTY3ODlhYmNkZWY=";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "0123456789abcdef").unwrap();
+        let with_token = Guard::new(&listen("127.0.0.1"), Some(&path)).unwrap();
+        let without = Guard::new(&listen("127.0.0.1"), None).unwrap();
+        let own = Some("http://localhost:9150");
+        for (origin, site, shown, judged) in [
+            (own, Some("same-origin"), BASIC, Ok(())),
+            (own, None, BASIC, Ok(())),
+            (None, Some("same-origin"), BASIC, Ok(())),
+            (own, Some("same-origin"), BEARER, Ok(())),
+            (None, None, BEARER, Ok(())),
+            (Some("https://LOCALHOST:9150"), None, BEARER, Ok(())),
+            (None, None, BASIC, Err(Refusal::OtherOrigin)),
+            (None, None, b"", Err(Refusal::OtherOrigin)),
+            (own, None, b"", Err(Refusal::Token)),
+            (own, None, b"Bearer 0123456789abcdeX", Err(Refusal::Token)),
+            (own, Some("none"), BASIC, Err(Refusal::OtherOrigin)),
+            (own, Some("cross-site"), BEARER, Err(Refusal::OtherOrigin)),
+            (None, Some("same-site"), BEARER, Err(Refusal::OtherOrigin)),
+            (Some("null"), None, BEARER, Err(Refusal::OtherOrigin)),
+            (
+                Some("http://localhost"),
+                None,
+                BEARER,
+                Err(Refusal::OtherOrigin),
+            ),
+            (
+                Some("http://localhost:9150.evil.example"),
+                Some("same-origin"),
+                BEARER,
+                Err(Refusal::OtherOrigin),
+            ),
+            (
+                Some("http://evil.example"),
+                None,
+                BASIC,
+                Err(Refusal::OtherOrigin),
+            ),
+        ] {
+            let request = Request {
+                host: Some("localhost:9150"),
+                authorization: Some(shown),
+                origin,
+                site,
+                ..REQUEST
+            };
+            let told = with_token.admit(&request, Wish::Change);
+            assert_eq!(told, judged, "{origin:?} {site:?} {shown:?}");
+            assert!(without.admit(&request, Wish::Change).is_err());
+            let rebound = Request {
+                host: Some("evil.example"),
+                ..request
+            };
+            let told = with_token.admit(&rebound, Wish::Change);
+            assert_eq!(told, Err(Refusal::OtherHost));
+        }
+        let request = Request {
+            authorization: Some(BEARER),
+            ..REQUEST
+        };
+        let told = without.admit(&request, Wish::Change);
+        assert_eq!(told, Err(Refusal::ReadOnly));
     }
 
     #[test]
@@ -225,13 +414,13 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "0123456789abcdef\nnot this\n").unwrap();
         let guard = Guard::new(&listen("0.0.0.0"), Some(&path)).unwrap();
-        let admit = |authorization: Option<&[u8]>, is_public| {
+        let admit = |authorization: Option<&[u8]>, wish| {
             let request = Request {
                 host: Some("cache1"),
                 authorization,
                 ..REQUEST
             };
-            guard.admit(&request, is_public)
+            guard.admit(&request, wish)
         };
         for shown in [
             &b"Bearer 0123456789abcdef"[..],
@@ -239,7 +428,7 @@ mod tests {
             b"Basic OjAxMjM0NTY3ODlhYmNkZWY=",
             b"basic YWRtaW46MDEyMzQ1Njc4OWFiY2RlZg==",
         ] {
-            assert_eq!(admit(Some(shown), false), Ok(()));
+            assert_eq!(admit(Some(shown), Wish::See), Ok(()));
         }
         for shown in [
             &b"0123456789abcdef"[..],
@@ -256,17 +445,17 @@ mod tests {
             b"",
             b"Bearer \xff",
         ] {
-            assert_eq!(admit(Some(shown), false), Err(Status::Unauthorized));
-            assert_eq!(admit(Some(shown), true), Ok(()));
+            assert_eq!(admit(Some(shown), Wish::See), Err(Refusal::Token));
+            assert_eq!(admit(Some(shown), Wish::Glance), Ok(()));
         }
-        assert_eq!(admit(None, false), Err(Status::Unauthorized));
+        assert_eq!(admit(None, Wish::See), Err(Refusal::Token));
 
         std::fs::write(&path, "fedcba9876543210").unwrap();
         guard.reload().unwrap();
-        assert_eq!(admit(Some(b"Bearer fedcba9876543210"), false), Ok(()));
+        assert_eq!(admit(Some(b"Bearer fedcba9876543210"), Wish::See), Ok(()));
         std::fs::write(&path, "short").unwrap();
         assert!(guard.reload().is_err());
-        assert_eq!(admit(Some(b"Bearer fedcba9876543210"), false), Ok(()));
+        assert_eq!(admit(Some(b"Bearer fedcba9876543210"), Wish::See), Ok(()));
     }
 
     #[test]

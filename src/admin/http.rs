@@ -1,23 +1,40 @@
-//! HTTP/1.1 for a listener that only tells: heads of requests in, whole answers out.
+//! HTTP/1.1 for the admin listener: heads of requests in, whole answers out.
 //!
 //! Pure: no socket, no clock. `httparse` finds the lines; what they may say is decided here. A
-//! request has no body, since nobody is to change anything.
+//! request has no body: what little there is to say stands in its query.
 
 use crate::limits::{ADMIN_HEAD_SIZE_MAX, ADMIN_HEADER_COUNT_MAX};
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Method {
+    /// Something is to be told.
+    Get,
+    /// Only the head of the answer is wanted.
+    Head,
+    /// Something is to be changed.
+    Post,
+}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Request<'a> {
+    /// What is to be done.
+    pub(super) method: Method,
     /// The path, without its query.
     pub(super) path: &'a str,
     /// What stands behind its question mark, as it is written.
     pub(super) query: &'a str,
-    /// Only the head of the answer is wanted.
-    pub(super) is_head: bool,
     /// Whom the client believes to talk to, if it says.
     pub(super) host: Option<&'a str>,
     /// What it shows to be let in, if anything.
     pub(super) authorization: Option<&'a [u8]>,
+    /// Where the page comes from that a browser asks for, as the browser says.
+    pub(super) origin: Option<&'a str>,
+    /// How that place and this one are related, as the browser says.
+    pub(super) site: Option<&'a str>,
+    /// A person goes there, and no page asks behind its reader's back.
+    pub(super) is_navigation: bool,
     /// More requests may follow on this connection.
     pub(super) keep_alive: bool,
 }
@@ -55,11 +72,11 @@ pub(super) enum Status {
     BadRequest,
     /// A token is missing or wrong.
     Unauthorized,
-    /// The client believes to talk to somebody else.
+    /// It is not for this client, or not for this listener.
     Forbidden,
     /// There is no such page.
     NotFound,
-    /// Something is to be changed.
+    /// Something else is to be done than can be done there.
     MethodNotAllowed,
     /// It has a body.
     ContentTooLarge,
@@ -93,7 +110,7 @@ impl Status {
                 "WWW-Authenticate: Bearer realm=\"larder\"\r\n\
                  WWW-Authenticate: Basic realm=\"larder\", charset=\"UTF-8\"\r\n"
             }
-            Self::MethodNotAllowed => "Allow: GET, HEAD\r\n",
+            Self::MethodNotAllowed => "Allow: GET, HEAD, POST\r\n",
             Self::Ok
             | Self::BadRequest
             | Self::Forbidden
@@ -195,17 +212,23 @@ fn read<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status> {
     let is_modern = head.version == Some(1);
     let target = head.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let method = match head.method {
+        Some("GET") => Method::Get,
+        Some("HEAD") => Method::Head,
+        Some("POST") => Method::Post,
+        _ => return Err(Status::MethodNotAllowed),
+    };
     let mut request = Request {
+        method,
         path,
         query,
-        is_head: head.method == Some("HEAD"),
         host: None,
         authorization: None,
+        origin: None,
+        site: None,
+        is_navigation: false,
         keep_alive: is_modern,
     };
-    if !matches!(head.method, Some("GET" | "HEAD")) {
-        return Err(Status::MethodNotAllowed);
-    }
     for header in &*head.headers {
         let text = || std::str::from_utf8(header.value).map_err(|_| Status::BadRequest);
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
@@ -218,6 +241,14 @@ fn read<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status> {
             if request.authorization.replace(header.value).is_some() {
                 return Err(Status::BadRequest);
             }
+        } else if is("origin") {
+            if request.origin.replace(text()?.trim()).is_some() {
+                return Err(Status::BadRequest);
+            }
+        } else if is("sec-fetch-site") {
+            request.site = Some(text()?.trim());
+        } else if is("sec-fetch-mode") {
+            request.is_navigation = text()?.trim() == "navigate";
         } else if is("connection") {
             let mut words = text()?.split(',').map(str::trim);
             if words.any(|word| word.eq_ignore_ascii_case("close")) {
@@ -248,11 +279,14 @@ mod tests {
         };
         assert_eq!(size, GET.len());
         let expected = Request {
+            method: Method::Get,
             path: "/metrics",
             query: "a=b",
-            is_head: false,
             host: Some("localhost:9150"),
             authorization: Some(b"Bearer x"),
+            origin: None,
+            site: None,
+            is_navigation: false,
             keep_alive: true,
         };
         assert_eq!(request, expected);
@@ -318,12 +352,16 @@ mod tests {
     #[test]
     fn what_is_no_question_is_refused_with_its_reason() {
         for (head, status) in [
-            ("POST / HTTP/1.1\r\nHost: a", Status::MethodNotAllowed),
+            ("PUT / HTTP/1.1\r\nHost: a", Status::MethodNotAllowed),
             ("OPTIONS * HTTP/1.1\r\nHost: a", Status::MethodNotAllowed),
             ("GET / HTTP/1.1", Status::BadRequest),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b", Status::BadRequest),
             ("GET / HTTP/1.1\r\nHost: a\r\n folded", Status::BadRequest),
             ("GET http://a/ HTTP/1.1\r\nHost: a", Status::BadRequest),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nOrigin: b\r\nOrigin: c",
+                Status::BadRequest,
+            ),
             ("GET / HTTP/2.0\r\nHost: a", Status::BadRequest),
             ("GET / HTTP/1.1\r\nHost: \u{1}", Status::BadRequest),
             (
@@ -332,7 +370,7 @@ mod tests {
             ),
             (
                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1",
-                Status::MethodNotAllowed,
+                Status::ContentTooLarge,
             ),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked",

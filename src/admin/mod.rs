@@ -9,12 +9,14 @@
 //!       exporter.rs, own.rs   /metrics, written by exposition.rs
 //!       api.rs                /api/v1/
 //!       page/                 /
+//!       actions.rs            what can be changed
 //!    history.rs       the last hour, written down once a second
 //! ```
 //!
-//! It stands beside the server and reads what that one's threads leave: it can neither stop nor
-//! change anything. Start reading at [`Admin`].
+//! It stands beside the server and reads what that one's threads leave. What can be changed through
+//! it is in `actions.rs`, for who shows the token. Start reading at [`Admin`].
 
+mod actions;
 mod api;
 mod connection;
 mod exporter;

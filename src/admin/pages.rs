@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::actions::{self, Action};
 use super::exposition::{self, Page};
-use super::guard::Guard;
+use super::guard::{Guard, Wish};
 use super::history::Span;
-use super::http::{Answer, Request, Status};
+use super::http::{Answer, Method, Request, Status};
 use super::state::{Phase, State};
 use super::{api, exporter, own, page};
 use crate::time::Now;
@@ -83,23 +84,51 @@ const PLACES: &[(&str, Place, &str)] = &[
     ("/api/v1/page", Place::Words, "the words on the page"),
 ];
 
+/// What can be done, by the path that it is posted to.
+const ACTIONS: &[(&str, Action, &str)] = &[
+    (
+        "/api/v1/cache_memlimit",
+        Action::CacheMemlimit,
+        "POST ?megabytes=N: another memory limit",
+    ),
+    (
+        "/api/v1/flush_all",
+        Action::FlushAll,
+        "POST: empty the cache",
+    ),
+    (
+        "/api/v1/verbosity",
+        Action::Verbosity,
+        "POST ?level=N: how much is logged, 0 to 2",
+    ),
+];
+
 /// Answers one request.
 pub(super) fn answer(state: &State, guard: &Guard, request: &Request<'_>) -> Answer {
     let place = PLACES.iter().find(|(path, ..)| *path == request.path);
-    let is_public = matches!(place, Some((_, Place::Health | Place::Readiness, _)));
-    let admitted = guard.admit(request, is_public);
+    let action = ACTIONS.iter().find(|(path, ..)| *path == request.path);
+    let wish = match (place, action) {
+        (Some((_, Place::Health | Place::Readiness, _)), _) => Wish::Glance,
+        (_, Some(_)) => Wish::Change,
+        // What is not there is nobody's business either.
+        _ => Wish::See,
+    };
+    let admitted = guard.admit(request, wish);
     state.count(admitted.is_err());
-    if let Err(status) = admitted {
-        return Answer::refusal(status);
+    if let Err(refusal) = admitted {
+        return refusal.answer();
     }
-    // What is not there is nobody's business either, so the guard has been asked first.
-    match place {
-        Some((_, place, _)) => tell(state, *place, request),
-        None => Answer::refusal(Status::NotFound),
+    match (place, action, request.method) {
+        (Some((_, place, _)), _, Method::Get | Method::Head) => {
+            tell(state, *place, request, guard.has_token())
+        }
+        (_, Some((_, action, _)), Method::Post) => actions::act(state, *action, request),
+        (None, None, _) => Answer::refusal(Status::NotFound),
+        _ => Answer::refusal(Status::MethodNotAllowed),
     }
 }
 
-fn tell(state: &State, place: Place, request: &Request<'_>) -> Answer {
+fn tell(state: &State, place: Place, request: &Request<'_>, may_change: bool) -> Answer {
     let now = state.shared.clock.now();
     match place {
         Place::Page => {
@@ -127,7 +156,10 @@ fn tell(state: &State, place: Place, request: &Request<'_>) -> Answer {
         Place::Cluster => json(&api::cluster(state, now)),
         Place::Settings => json(&api::settings(state)),
         Place::History => history(state, request),
-        Place::Words => json(&page::words(state, now, &state.stuck(Instant::now()))),
+        Place::Words => {
+            let stuck = state.stuck(Instant::now());
+            json(&page::words(state, now, &stuck, may_change))
+        }
     }
 }
 
@@ -145,9 +177,10 @@ fn history(state: &State, request: &Request<'_>) -> Answer {
 }
 
 fn paths() -> String {
-    let lines = PLACES
-        .iter()
-        .map(|(path, _, what)| format!("{path:<18} {what}\n"));
+    let places = PLACES.iter().map(|(path, _, what)| (path, what));
+    let actions = ACTIONS.iter().map(|(path, _, what)| (path, what));
+    let lines = places.chain(actions);
+    let lines = lines.map(|(path, what)| format!("{path:<22} {what}\n"));
     lines.collect()
 }
 

@@ -3,7 +3,7 @@
 use super::dump::Dump;
 use super::report::Reader;
 use super::turn::Turn;
-use super::{Flow, Next, Session, State, report};
+use super::{Flow, Next, Session, Shared, State, report};
 use crate::protocol::ProtocolError;
 use crate::protocol::admin::{Admin, Crawler, DebugTime, Lru, Slabs};
 use crate::protocol::text::reply;
@@ -33,8 +33,7 @@ impl Session {
             Admin::Slabs(command) => slabs(turn, command),
             Admin::CacheMemlimit(megabytes) => memory_limit(turn, megabytes),
             Admin::Verbosity(level) => {
-                shared.live.set_verbosity(level);
-                shared.host.set_verbosity(level);
+                shared.change_verbosity(level);
                 Ok(reply::OK)
             }
             Admin::Shutdown { graceful } => {
@@ -173,14 +172,47 @@ fn slabs(turn: &Turn<'_>, command: Slabs) -> Outcome {
 }
 
 fn memory_limit(turn: &Turn<'_>, megabytes: u64) -> Outcome {
-    if megabytes < MEMLIMIT_MB_MIN {
-        return Err(ProtocolError::MemlimitTooSmall);
+    match turn.ctx.shared.change_memory_limit(megabytes) {
+        Ok(()) => Ok(reply::OK),
+        Err(LimitError::TooSmall) => Err(ProtocolError::MemlimitTooSmall),
+        Err(LimitError::TooLarge) => Err(ProtocolError::MemlimitNotBytes),
+        Err(LimitError::Fixed) => Err(ProtocolError::MemlimitBounds),
     }
-    if megabytes > MEMLIMIT_MB_MAX {
-        return Err(ProtocolError::MemlimitNotBytes);
+}
+
+/// Why a memory limit is not taken over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LimitError {
+    /// Less than a cache can work with.
+    TooSmall,
+    /// More than any computer has.
+    TooLarge,
+    /// More than was reserved at the start, or all of it was taken then (`-L`).
+    Fixed,
+}
+
+impl Shared {
+    /// Changes the memory limit, in megabytes, as `cache_memlimit` does.
+    ///
+    /// # Errors
+    ///
+    /// Why it stays as it is.
+    pub fn change_memory_limit(&self, megabytes: u64) -> Result<(), LimitError> {
+        if megabytes < MEMLIMIT_MB_MIN {
+            return Err(LimitError::TooSmall);
+        }
+        if megabytes > MEMLIMIT_MB_MAX {
+            return Err(LimitError::TooLarge);
+        }
+        if self.config.preallocate || !self.store.set_memory_limit(megabytes << 20) {
+            return Err(LimitError::Fixed);
+        }
+        Ok(())
     }
-    if turn.ctx.shared.config.preallocate || !turn.store().set_memory_limit(megabytes << 20) {
-        return Err(ProtocolError::MemlimitBounds);
+
+    /// Changes how much is logged, 0 to 2, as `verbosity` does.
+    pub fn change_verbosity(&self, level: u8) {
+        self.live.set_verbosity(level);
+        self.host.set_verbosity(level);
     }
-    Ok(reply::OK)
 }

@@ -43,6 +43,7 @@ mod turn;
 mod waste;
 pub mod watch;
 
+pub use admin::LimitError;
 pub use ahead::Wanted;
 pub use live::Live;
 pub use login::{Door, Ticket};

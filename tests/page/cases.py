@@ -180,6 +180,29 @@ def the_token_is_asked_for(browser):
         assert page.text("#health") == "ready"
 
 
+def changes_are_offered_to_who_has_shown_the_token(browser):
+    with browser.page() as page:
+        page.open(OPEN)
+        is_live(page)
+        assert page.eval("document.getElementById('changes').hidden")
+    with browser.page() as page:
+        page.open(CLOSED.replace("://", f"://operator:{TOKEN}@"))
+        is_live(page)
+        assert page.eval("document.querySelector('[name=megabytes]').value") == "64"
+        page.eval("document.querySelector('[name=megabytes]').value = 48")
+        page.eval("document.querySelector('[data-change=cache_memlimit] button').click()")
+        page.await_true("document.getElementById('told').textContent === 'Done: the memory limit is 48 MiB.'")
+        page.await_true("document.querySelector('[data-tile=memory] .note').textContent.startsWith('of 48')")
+        # What cannot be undone wants a second click.
+        flush = "document.querySelector('[data-change=flush_all] button')"
+        page.eval(flush + ".click()")
+        assert page.eval(flush + ".textContent").startswith("Yes"), page.eval(flush + ".textContent")
+        assert "flushed" not in page.text("#told")
+        page.eval(flush + ".click()")
+        page.await_true("document.getElementById('told').textContent === 'Done: 0 items were flushed.'")
+        assert not page.complaints(), page.complaints()
+
+
 CASES = [
     without_scripts_it_is_a_page_of_tables,
     with_scripts_it_follows_the_daemon,
@@ -189,6 +212,7 @@ CASES = [
     text_of_others_is_shown_as_text,
     it_says_when_the_daemon_is_silent_and_recovers,
     the_token_is_asked_for,
+    changes_are_offered_to_who_has_shown_the_token,
 ]
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ use crate::support::process::wait_until;
 use crate::support::server::{Server, free_port, run as run_larderd};
 
 /// An answer over HTTP.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// Starts a daemon with an admin listener on a free port.
@@ -64,18 +64,23 @@ fn answer(client: &mut Client) -> Answer {
 
 /// Asks for a path with these headers on a connection of its own.
 fn ask(address: SocketAddr, path: &str, headers: &str) -> Answer {
+    request(address, "GET", path, headers)
+}
+
+/// As [`ask`], with another method.
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
     let mut client = Client::tcp(address);
     client.send(format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"
     ));
     answer(&mut client)
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, path, "")
 }
 
-fn json(address: SocketAddr, path: &str) -> Value {
+pub(crate) fn json(address: SocketAddr, path: &str) -> Value {
     let answer = get(address, path);
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     assert!(answer.head.contains("Content-Type: application/json\n"));
@@ -460,11 +465,11 @@ fn who_means_another_host_or_wants_to_change_something_is_refused() {
         ("GET /metrics HTTP/1.0\r\n\r\n", 200),
         ("GET /metrics HTTP/1.1\r\n\r\n", 400),
         (
-            "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab",
+            "PUT /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab",
             405,
         ),
         (
-            "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab",
             413,
         ),
         ("stats\r\n\r\n", 400),

@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::history::{Span, names};
 use super::state::State;
+use crate::session::figures::config_in_force;
 use crate::time::Now;
 use view::escape;
 
@@ -74,9 +75,18 @@ pub(super) fn document(state: &State, now: Now, stuck: &[String]) -> String {
     out
 }
 
-/// `/api/v1/page`: the words that stand in the page.
-pub(super) fn words(state: &State, now: Now, stuck: &[String]) -> Value {
-    sections::view(state, now, stuck).json()
+/// `/api/v1/page`: the words that stand in the page, and what can be changed from there as it is
+/// now, if anything can.
+pub(super) fn words(state: &State, now: Now, stuck: &[String], may_change: bool) -> Value {
+    let mut words = sections::view(state, now, stuck).json();
+    if may_change {
+        let shared = &*state.shared;
+        words["changes"] = json!({
+            "megabytes": shared.store.memory_limit() >> 20,
+            "level": config_in_force(shared).verbosity,
+        });
+    }
+    words
 }
 
 /// `/api/v1/history`: the points of a span, or those of them that came after some moment.

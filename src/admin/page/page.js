@@ -405,6 +405,7 @@
       }
       takeIn(told, since === 0);
       showWords(words);
+      offerChanges(words.changes);
       draw();
       hear(null);
     } catch (error) {
@@ -416,6 +417,56 @@
     if (!document.hidden) {
       state.timer = setTimeout(update, PAUSE_MS, false);
     }
+  }
+
+  // Changes. They are only offered where there is a token, which the browser shows by itself.
+
+  function offerChanges(now) {
+    const changes = find('changes');
+    if (!now || !changes.hidden) {
+      return;
+    }
+    changes.hidden = false;
+    changes.querySelector('[name=megabytes]').value = now.megabytes;
+    changes.querySelector('[name=level]').value = now.level;
+  }
+
+  function change(event) {
+    event.preventDefault();
+    const form = event.target;
+    if (!isSure(form.querySelector('button'))) {
+      return;
+    }
+    const query = new URLSearchParams(new FormData(form)).toString();
+    post(form.dataset.change + (query && '?' + query));
+  }
+
+  // What cannot be undone is asked twice.
+  function isSure(button) {
+    if (!button.dataset.sure) {
+      return true;
+    }
+    const wasAsked = button.classList.toggle('sure') === false;
+    [button.textContent, button.dataset.sure] = [button.dataset.sure, button.textContent];
+    if (!wasAsked) {
+      setTimeout(() => button.classList.contains('sure') && isSure(button), PATIENCE_MS);
+    }
+    return wasAsked;
+  }
+
+  async function post(path) {
+    const told = find('told');
+    try {
+      const answer = await fetch(new URL('/api/v1/' + path, location.origin), {
+        method: 'POST', cache: 'no-store', credentials: 'same-origin',
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      const words = (await answer.text()).trim();
+      told.textContent = answer.ok ? `Done: ${words}.` : `Not done: ${words}.`;
+    } catch (error) {
+      told.textContent = 'Not done: the daemon does not answer.';
+    }
+    update(false);
   }
 
   // What is told changes only when something has changed: it is read aloud.
@@ -448,6 +499,7 @@
       state.cursor = null;
       update(true);
     });
+    find('changes').addEventListener('submit', change);
     const plot = find('plot');
     plot.addEventListener('pointermove', (event) => moveCursor(pointAt(event.offsetX)));
     plot.addEventListener('pointerleave', () => moveCursor(null));

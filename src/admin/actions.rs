@@ -1,0 +1,72 @@
+//! What can be changed through the admin listener: a few commands of the wire, under their names.
+//!
+//! Whoever gets here has shown the token (`guard.rs`). Each change stands in the log.
+
+use super::http::{Answer, Request, Status};
+use super::state::State;
+use crate::session::LimitError;
+
+/// One command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Action {
+    /// `cache_memlimit`, with `?megabytes=`.
+    CacheMemlimit,
+    /// `flush_all`.
+    FlushAll,
+    /// `verbosity`, with `?level=`.
+    Verbosity,
+}
+
+/// Largest level of the log.
+const VERBOSITY_MAX: u8 = 2;
+
+/// Does it, and says what was done.
+pub(super) fn act(state: &State, action: Action, request: &Request<'_>) -> Answer {
+    let done = match action {
+        Action::CacheMemlimit => cache_memlimit(state, request),
+        Action::FlushAll => flush_all(state),
+        Action::Verbosity => verbosity(state, request),
+    };
+    match done {
+        Ok(words) => {
+            log::info!("changed through the admin listener  what={words:?}");
+            Answer::text(Status::Ok, format!("{words}\n"))
+        }
+        Err((status, words)) => Answer::text(status, format!("{words}\n")),
+    }
+}
+
+/// What was done, or why not.
+type Done = Result<String, (Status, &'static str)>;
+
+fn cache_memlimit(state: &State, request: &Request<'_>) -> Done {
+    let megabytes = request.asks("megabytes").and_then(|text| text.parse().ok());
+    let megabytes = megabytes.ok_or((Status::BadRequest, "?megabytes= must be a number"))?;
+    match state.shared.change_memory_limit(megabytes) {
+        Ok(()) => Ok(format!("the memory limit is {megabytes} MiB")),
+        Err(LimitError::TooSmall) => Err((Status::BadRequest, "the limit is 8 MiB at least")),
+        Err(LimitError::TooLarge) => Err((Status::BadRequest, "that is no limit for memory")),
+        Err(LimitError::Fixed) => Err((
+            Status::BadRequest,
+            "this daemon cannot have that much: it was started with less, or with -L",
+        )),
+    }
+}
+
+fn flush_all(state: &State) -> Done {
+    let shared = &*state.shared;
+    if !shared.config.flush_enabled {
+        return Err((Status::Forbidden, "flush_all is turned off (-F)"));
+    }
+    let count = shared.store.totals().curr_items;
+    shared.store.flush(None, shared.clock.now());
+    Ok(format!("{count} items were flushed"))
+}
+
+fn verbosity(state: &State, request: &Request<'_>) -> Done {
+    let level = request.asks("level").and_then(|text| text.parse().ok());
+    let level = level.filter(|level| *level <= VERBOSITY_MAX);
+    let level = level.ok_or((Status::BadRequest, "?level= must be 0, 1 or 2"))?;
+    state.shared.change_verbosity(level);
+    Ok(format!("the log's level is {level}"))
+}
