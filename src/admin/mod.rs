@@ -6,10 +6,10 @@
 //!    connection.rs    bytes in, answers out
 //!       http.rs          heads of requests, frames of answers
 //!    pages.rs         which answer; guard.rs says who may have it
-//!       exporter.rs, own.rs   /metrics, written by exposition.rs
-//!       api.rs                /api/v1/
-//!       page/                 /
-//!       actions.rs            what can be changed
+//!       exporter.rs, own.rs, insight.rs   /metrics, written by exposition.rs
+//!       api.rs                            /api/v1/
+//!       page/                             /
+//!       actions.rs                        what can be changed
 //!    history.rs       the last hour, written down once a second
 //! ```
 //!
@@ -25,6 +25,7 @@ mod figures;
 mod guard;
 mod history;
 mod http;
+mod insight;
 mod own;
 mod page;
 mod pages;

@@ -3,6 +3,7 @@
 use super::exposition::Kind::{Counter, Gauge, Histogram};
 use super::exposition::Page;
 use super::figures::{Figures, Numbered, find};
+use super::insight;
 use super::state::{Phase, State};
 use crate::session::figures::{Group, VERSION_OWN};
 use crate::session::{Facts, Shared};
@@ -30,6 +31,7 @@ pub(super) fn write(page: &mut Page, state: &State, now: Now) {
     memory(page, &store, &totals);
     evictions(page, shared, &store, now);
     misses(page, &totals);
+    insight::write(page, shared, &totals, now);
     refusals(page, &totals);
     if facts.tls.is_some() {
         tls(page, &facts, &totals);

@@ -13,15 +13,6 @@ use crate::store::{
 };
 use crate::time::Expiry;
 
-/// What is noted of an item that was found.
-#[derive(Clone, Copy)]
-struct Seen {
-    class: u8,
-    value_size: u32,
-    /// When it would have died without this fetch.
-    expiry: Expiry,
-}
-
 /// Finds an item and lets `show` write what the client sees of it, under the shard's lock.
 /// `None` is a miss.
 pub(super) fn fetch<R>(
@@ -35,11 +26,7 @@ pub(super) fn fetch<R>(
     let out = &mut *turn.out;
     let found = store.fetch(key, hash, turn.ctx.now, how, |fetched| match fetched {
         Fetched::Hit(mut hit) => {
-            let seen = Seen {
-                class: hit.class(),
-                value_size: hit.value_size(),
-                expiry: hit.expiry_before(),
-            };
+            let seen = (hit.class(), hit.value_size());
             Ok((seen, hit.queue(), show(&mut hit, out)))
         }
         Fetched::Miss(miss) => Err(miss),
@@ -53,7 +40,7 @@ pub(super) fn fetch<R>(
     }
     let (seen, shown) = match found {
         Ok((seen, queue, shown)) => {
-            let class = &counters.classes[seen.class];
+            let class = &counters.classes[seen.0];
             if !how.no_bump {
                 match queue {
                     LruQueue::Hot => class.hits_to_hot.add(1),
@@ -86,7 +73,7 @@ pub(super) fn fetch<R>(
         }
     };
     if counters.sampler.is_due() {
-        sample_fetch(turn, key, &seen);
+        sample_fetch(turn, key, hash, seen);
     }
     if turn.watched & streams::FETCHERS != 0 {
         log_fetch(turn, key, seen);
@@ -108,22 +95,27 @@ pub(super) fn push_value(hit: &mut Hit<'_>, out: &mut Vec<u8>, tail: &[u8]) -> O
 }
 
 #[cold]
-fn sample_fetch(turn: &Turn<'_>, key: &[u8], seen: &Result<Seen, Miss>) {
+fn sample_fetch(turn: &Turn<'_>, key: &[u8], hash: KeyHash, seen: Result<(u8, u32), Miss>) {
     let now = turn.now();
     let sampler = &turn.counters().sampler;
     match seen {
-        Ok(seen) => {
-            sampler.note_hit(seen.expiry.ttl_s(now));
-            sampler.note(key, Access::Hit, seen.value_size, now.uptime_s);
+        Ok((_, value_size)) => {
+            // To look again costs one request in many, to hand the expiry out would cost each.
+            let store = turn.store();
+            let expiry = store.peek(key, hash, now, |item| item.map(|item| item.expiry));
+            if let Some(expiry) = expiry {
+                sampler.note_hit(expiry.ttl_s(now));
+            }
+            sampler.note(key, Access::Hit, value_size, now.uptime_s);
         }
         Err(_) => sampler.note(key, Access::Miss, 0, now.uptime_s),
     }
 }
 
 #[cold]
-fn log_fetch(turn: &Turn<'_>, key: &[u8], seen: Result<Seen, Miss>) {
+fn log_fetch(turn: &Turn<'_>, key: &[u8], seen: Result<(u8, u32), Miss>) {
     let (status, (class, size)) = match seen {
-        Ok(seen) => (GetStatus::Found, (seen.class, seen.value_size)),
+        Ok(seen) => (GetStatus::Found, seen),
         Err(Miss::Expired) => (GetStatus::Expired, (0, 0)),
         Err(Miss::Flushed) => (GetStatus::Flushed, (0, 0)),
         Err(Miss::Absent | Miss::NoMemory) => (GetStatus::NotFound, (0, 0)),

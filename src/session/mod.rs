@@ -19,6 +19,8 @@ mod inside;
 #[cfg(test)]
 mod inside_tests;
 mod insight;
+#[cfg(test)]
+mod insight_tests;
 mod keys;
 mod lines;
 mod live;

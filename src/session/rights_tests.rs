@@ -32,6 +32,8 @@ fn bench(users: &str, change: impl FnOnce(&mut Config)) -> (Bench, tempfile::Nam
         auth_file: Some(file.path().to_owned()),
         shutdown_command: true,
         debug_commands: true,
+        // So that what is hot names what nobody else may see.
+        hot_key_sample: 1,
         ..Config::default()
     };
     change(&mut config);

@@ -16,8 +16,9 @@ const LOCK_COUNT_MAX: usize = 64;
 /// Chunks that one search looks at.
 const SEARCH_COUNT_MAX: usize = 1 << 16;
 
-/// Items and buckets looked at under one lock.
+/// Items and buckets looked at under one lock for a sample, and locks taken.
 const SAMPLE_STEP: usize = 64;
+const SAMPLE_LOCKS_MAX: usize = 256;
 
 /// An item as the search for the largest found it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -197,8 +198,7 @@ impl Store {
             cursor.shard = draw % u32::try_from(self.places.len().div_ceil(2)).unwrap_or(1);
         }
         let mut shown = 0;
-        let rounds = 4 * count.div_ceil(SAMPLE_STEP);
-        for _ in 0..rounds {
+        for _ in 0..SAMPLE_LOCKS_MAX {
             let done = self.dump(&mut cursor, u64::MAX, now, SAMPLE_STEP, &mut |item| {
                 shown += 1;
                 see(item);
@@ -207,5 +207,242 @@ impl Store {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::api::{Delete, Put, PutStatus};
+    use super::super::{item, testing};
+    use super::*;
+
+    const NOW: Now = Now {
+        uptime_s: 100,
+        unix_s: 1_700_000_000,
+    };
+
+    fn store(megabytes: u64) -> Store {
+        Store::new(&testing::config(megabytes)).unwrap()
+    }
+
+    fn set(store: &Store, key: &str, size: usize, expiry: Expiry) {
+        let put = Put {
+            expiry,
+            ..Put::new(key.as_bytes(), store.hash(key.as_bytes()))
+        };
+        let reply = if size > 4096 {
+            // As a session brings a large value.
+            let bytes = vec![b'x'; size];
+            let mut upload = store
+                .begin_upload(&put, bytes.len().try_into().unwrap(), NOW)
+                .unwrap();
+            store.fill_upload(&mut upload, &bytes, NOW).unwrap();
+            store.finish_upload(upload, NOW)
+        } else {
+            store.put(&put, &vec![b'x'; size], NOW)
+        };
+        assert_eq!(reply.status, PutStatus::Stored);
+    }
+
+    fn delete(store: &Store, key: &str) {
+        let _ = store.delete(
+            &Delete::new(key.as_bytes(), store.hash(key.as_bytes())),
+            NOW,
+        );
+    }
+
+    fn largest(store: &Store, count: usize, now: Now) -> Largest {
+        let mut search = store.begin_search(count);
+        while !store.search(&mut search, now) {}
+        store.end_search(search, now)
+    }
+
+    fn keys(largest: &Largest) -> Vec<String> {
+        let keys = largest.items.iter().map(|item| &item.key);
+        keys.map(|key| String::from_utf8_lossy(key).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_largest_items_are_found_whatever_lies_beside_them() {
+        let store = store(256);
+        for number in 0..20_000 {
+            set(
+                &store,
+                &format!("small:{number}"),
+                number % 900,
+                Expiry::NEVER,
+            );
+        }
+        let sizes = [
+            900_000, 300_000, 299_990, 70_000, 40_000, 39_000, 9000, 2000,
+        ];
+        for (rank, size) in sizes.iter().enumerate() {
+            set(&store, &format!("large:{rank}"), *size, Expiry::NEVER);
+        }
+        let wanted: Vec<String> = (0..sizes.len())
+            .map(|rank| format!("large:{rank}"))
+            .collect();
+        for count in [1, 2, 5, 8] {
+            let found = largest(&store, count, NOW);
+            assert!(found.is_complete);
+            assert_eq!(keys(&found), wanted[..count]);
+            let values: Vec<usize> = found
+                .items
+                .iter()
+                .map(|item| item.value_size as usize)
+                .collect();
+            assert_eq!(values, sizes[..count]);
+        }
+        let few = largest(&store, 8, NOW);
+        assert!(few.looked_at < 2000, "{}", few.looked_at);
+        assert!(
+            few.items
+                .iter()
+                .all(|item| item.size > item.value_size && item.class > 0)
+        );
+    }
+
+    #[test]
+    fn what_has_gone_since_it_was_found_is_not_told_and_what_has_changed_is_told_anew() {
+        let store = store(64);
+        for (key, size, expiry) in [
+            ("deleted", 50_000, Expiry::NEVER),
+            ("expired", 40_000, Expiry::at(NOW.uptime_s + 5)),
+            ("shrunk", 30_000, Expiry::NEVER),
+            ("kept", 20_000, Expiry::at(NOW.uptime_s + 500)),
+        ] {
+            set(&store, key, size, expiry);
+        }
+        let mut search = store.begin_search(4);
+        while !store.search(&mut search, NOW) {}
+        delete(&store, "deleted");
+        set(&store, "shrunk", 10, Expiry::NEVER);
+        let later = Now {
+            uptime_s: NOW.uptime_s + 5,
+            unix_s: NOW.unix_s + 5,
+        };
+        let found = store.end_search(search, later);
+        assert_eq!(keys(&found), ["kept", "shrunk"]);
+        assert_eq!(found.items[1].value_size, 10);
+        assert_eq!(keys(&largest(&store, 9, later)), ["kept", "shrunk"]);
+    }
+
+    #[test]
+    fn a_search_among_too_many_ends_with_some_of_their_class() {
+        let store = store(64);
+        for number in 0..SEARCH_COUNT_MAX + 10_000 {
+            set(&store, &format!("{number:06}"), 60, Expiry::NEVER);
+        }
+        let mut search = store.begin_search(32);
+        let mut steps = 0;
+        while !store.search(&mut search, NOW) {
+            steps += 1;
+        }
+        assert!(steps >= SEARCH_COUNT_MAX / CHUNK_COUNT_MAX - 1, "{steps}");
+        let found = store.end_search(search, NOW);
+        assert!(!found.is_complete);
+        assert_eq!(found.items.len(), 32);
+        assert!(found.looked_at <= (SEARCH_COUNT_MAX + CHUNK_COUNT_MAX) as u64);
+        assert!(found.items.iter().all(|item| item.value_size == 60));
+    }
+
+    #[test]
+    fn an_empty_store_has_nothing_large() {
+        let found = largest(&store(64), 32, NOW);
+        assert_eq!(
+            (found.looked_at, found.is_complete, found.items.len()),
+            (0, true, 0)
+        );
+    }
+
+    #[test]
+    fn a_search_goes_on_while_its_pages_change_hands() {
+        let store = store(8);
+        let mut search = store.begin_search(16);
+        let mut round = 0_usize;
+        let mut finished = 0;
+        while finished < 20 {
+            // Sizes that wander make classes give their pages to each other.
+            for number in 0..40 {
+                let size = 100 + (round * 37 + number * 911) % 60_000;
+                set(
+                    &store,
+                    &format!("k{}", (round * 13 + number) % 500),
+                    size,
+                    Expiry::NEVER,
+                );
+            }
+            delete(&store, &format!("k{}", round % 500));
+            store.upkeep(NOW);
+            round += 1;
+            if store.search(&mut search, NOW) {
+                let found = store.end_search(search, NOW);
+                let sizes: Vec<u32> = found.items.iter().map(|item| item.size).collect();
+                assert!(sizes.is_sorted_by(|a, b| a >= b));
+                let mut names = keys(&found);
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), found.items.len());
+                search = store.begin_search(16);
+                finished += 1;
+            }
+        }
+        store.check();
+    }
+
+    #[test]
+    fn a_sample_has_all_of_few_items_and_some_of_many() {
+        let store = store(256);
+        let sample = |draw, count| {
+            let mut seen: BTreeMap<Box<[u8]>, u32> = BTreeMap::new();
+            store.sample(draw, count, NOW, &mut |item| {
+                *seen.entry(item.key.into()).or_default() += 1
+            });
+            assert!(seen.values().all(|&times| times == 1));
+            seen
+        };
+        for number in 0..1000 {
+            set(&store, &format!("{number}"), 10, Expiry::NEVER);
+        }
+        for draw in 0..9 {
+            assert_eq!(sample(draw, 1000).len(), 1000);
+        }
+        for number in 1000..50_000 {
+            set(&store, &format!("{number}"), 10, Expiry::NEVER);
+        }
+        let mut samples: Vec<_> = (0..4).map(|draw| sample(draw, 500)).collect();
+        assert!(
+            samples
+                .iter()
+                .all(|sample| (500..600).contains(&sample.len()))
+        );
+        samples.dedup();
+        assert_eq!(samples.len(), 4, "another draw is another sample");
+    }
+
+    #[test]
+    fn bytes_by_class_add_up_to_what_items_take() {
+        let store = store(64);
+        let mut wanted: BTreeMap<u8, u64> = BTreeMap::new();
+        for number in 0..5000_usize {
+            let (key, size) = (format!("key:{number}"), number * 7 % 3000);
+            set(&store, &key, size, Expiry::NEVER);
+            let class = store.class_of(key.len(), size.try_into().unwrap(), 0);
+            *wanted.entry(class).or_default() += (item::HEADER_SIZE + key.len() + size) as u64;
+        }
+        let stats = store.class_stats(NOW);
+        for (class, stats) in stats.iter().enumerate() {
+            let wanted = wanted.get(&u8::try_from(class).unwrap());
+            assert_eq!(stats.item_bytes, wanted.copied().unwrap_or(0), "{class}");
+            assert!(stats.item_bytes <= stats.used_bytes);
+            assert!(stats.used_bytes + stats.free_bytes <= stats.memory_bytes);
+        }
+        let memory: u64 = stats.iter().map(|stats| stats.memory_bytes).sum();
+        let totals = store.totals();
+        let free = totals.free_pages * totals.page_size;
+        assert_eq!(memory, totals.malloced_bytes - totals.index_bytes - free);
     }
 }

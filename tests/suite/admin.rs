@@ -21,7 +21,7 @@ pub(crate) struct Answer {
 }
 
 /// Starts a daemon with an admin listener on a free port.
-fn start(flags: &[&str]) -> (Server, SocketAddr) {
+pub(crate) fn start(flags: &[&str]) -> (Server, SocketAddr) {
     let server = Server::start(&[&["-v", "--admin", "127.0.0.1:0"], flags].concat());
     let address = admin_address(&server);
     (server, address)
@@ -92,7 +92,7 @@ pub(crate) struct Scrape {
     /// Families and their types.
     pub(crate) types: BTreeMap<String, String>,
     /// Series with labels as they are written, and values.
-    series: BTreeMap<String, f64>,
+    pub(crate) series: BTreeMap<String, f64>,
 }
 
 pub(crate) fn scrape(address: SocketAddr) -> Scrape {
@@ -119,7 +119,7 @@ pub(crate) fn scrape(address: SocketAddr) -> Scrape {
 }
 
 impl Scrape {
-    fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         let found = self.series.get(series);
         *found.unwrap_or_else(|| panic!("no {series} in {:?}", self.series.keys()))
     }

@@ -19,6 +19,7 @@ mod discovery_dns;
 mod encrypted;
 mod hostile;
 mod in_process;
+mod insight;
 mod logins;
 mod memory;
 mod monitoring;
