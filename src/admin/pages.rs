@@ -156,6 +156,7 @@ fn tell(state: &State, place: Place, request: &Request<'_>, may_change: bool) ->
         Place::Cluster => json(&api::cluster(state, now)),
         Place::Settings => json(&api::settings(state)),
         Place::History => history(state, request),
+        Place::Words if request.asks("part") == Some("insight") => json(&page::insight(state, now)),
         Place::Words => {
             let stuck = state.stuck(Instant::now());
             json(&page::words(state, now, &stuck, may_change))

@@ -11,6 +11,7 @@ Each case has a page of its own in one browser. The name of each that has passed
 
 import socket
 import sys
+from urllib.parse import quote
 
 from browser import Browser
 
@@ -55,6 +56,8 @@ def without_scripts_it_is_a_page_of_tables(browser):
         assert page.eval(rows % "workers") == 2
         assert page.eval(rows % "memory") == 1
         assert page.eval(rows % "cluster") == 1
+        assert page.eval(rows % "big-keys") == 3
+        assert page.eval(rows % "advice") == 1
         assert page.eval(rows % "settings") > 3
         assert page.eval("document.getElementById('chart').hidden")
         # What can be done with scripts only is not offered.
@@ -147,6 +150,9 @@ def brightness(colour):
 
 
 def text_of_others_is_shown_as_text(browser):
+    # A key may be anything without spaces. It is shown as reports on the wire show keys.
+    key = MARKUP.replace(" ", "/").encode()
+    daemon_says(b"set " + key + b" 0 0 100000\r\n" + b"x" * 100000 + b"\r\n", b"STORED\r\n")
     for scripts in (True, False):
         with browser.page(scripts=scripts) as page:
             page.open(OPEN)
@@ -154,6 +160,8 @@ def text_of_others_is_shown_as_text(browser):
                 is_live(page)
             found = page.eval("document.querySelector('[data-table=settings]').textContent")
             assert MARKUP in found, found
+            found = page.text("[data-table=big-keys] tbody th")
+            assert found == quote(key, safe=""), found
             assert page.eval("document.querySelectorAll('img').length") == 0
             assert "owned" not in page.eval("document.title")
             assert not page.complaints(), page.complaints()

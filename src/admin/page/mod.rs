@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! page.html  page.css  page.js     the sources of the document, put into one
-//! sections.rs                      what it says: words from figures, by words.rs
+//! sections.rs                      what changes from second to second: words from figures
+//! insight.rs                       what is looked into less often, since it costs more
+//! words.rs                         figures as people read them
 //! view.rs                          those words as HTML and as JSON
 //! ```
 //!
 //! It can be read without its script. The script asks for the same words as JSON (`/api/v1/page`)
 //! once a second, draws the chart from `/api/v1/history`, and puts text only ever as text.
 
+mod insight;
 mod sections;
 mod view;
 pub(in crate::admin) mod words;
@@ -48,6 +51,7 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// The document as it is at this moment. `stuck` names threads that do not come round.
 pub(super) fn document(state: &State, now: Now, stuck: &[String]) -> String {
     let view = sections::view(state, now, stuck);
+    let seldom = insight::tables(state, now);
     let [changed, all] = sections::settings(state);
     let mut out = String::with_capacity(128 << 10);
     let mut pieces = DOCUMENT.split("{{");
@@ -61,12 +65,17 @@ pub(super) fn document(state: &State, now: Now, stuck: &[String]) -> String {
             "health" => view.health_html(&mut out),
             "about" => escape(&mut out, &view.about),
             "tiles" => view.tiles_html(&mut out),
-            "map" => view.map_html(&mut out),
-            "settings" => changed.html(&mut out),
+            "settings" => changed.html("", &mut out),
             "all-settings" => all.table_html(&mut out),
             section => {
-                if let Some(table) = view.tables.iter().find(|table| table.id == section) {
-                    table.html(&mut out);
+                let mut tables = view.tables.iter().chain(&seldom);
+                if let Some(table) = tables.find(|table| table.id == section) {
+                    let drawing = if section == "memory" {
+                        view.map_html()
+                    } else {
+                        String::new()
+                    };
+                    table.html(&drawing, &mut out);
                 }
             }
         }
@@ -87,6 +96,11 @@ pub(super) fn words(state: &State, now: Now, stuck: &[String], may_change: bool)
         });
     }
     words
+}
+
+/// `/api/v1/page?part=insight`: the words of the tables that are looked into less often.
+pub(super) fn insight(state: &State, now: Now) -> Value {
+    json!({ "tables": view::tables_json(&insight::tables(state, now)) })
 }
 
 /// `/api/v1/history`: the points of a span, or those of them that came after some moment.

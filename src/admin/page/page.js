@@ -5,6 +5,7 @@
 (() => {
   const SVG = 'http://www.w3.org/2000/svg';
   const PAUSE_MS = 1000;
+  const INSIGHT_PAUSE_MS = 10000;
   const PATIENCE_MS = 5000;
   const GAP = '\u202f';
   const NONE = '\u2013';
@@ -57,6 +58,7 @@
   const find = (id) => document.getElementById(id);
   const state = {
     chart: 'requests', span: '1m', past: null, cursor: null, timer: 0, asked: 0, heard: null,
+    insightAt: Date.now(),
   };
 
   // Figures, as the daemon writes them in the page.
@@ -138,9 +140,7 @@
       attribute(element.querySelector('path'), 'd', tile.spark);
     }
     showMap(words.map);
-    for (const table of words.tables) {
-      showTable(table);
-    }
+    words.tables.forEach(showTable);
   }
 
   function showMap(segments) {
@@ -407,6 +407,10 @@
       showWords(words);
       offerChanges(words.changes);
       draw();
+      if (Date.now() - state.insightAt >= INSIGHT_PAUSE_MS) {
+        state.insightAt = Date.now();
+        (await ask('/api/v1/page?part=insight')).tables.forEach(showTable);
+      }
       hear(null);
     } catch (error) {
       if (number !== state.asked) {

@@ -33,7 +33,7 @@ impl Tone {
     }
 }
 
-/// All that changes on the page.
+/// What changes from second to second.
 pub(super) struct View {
     /// How the daemon is, in a word or two.
     pub(super) health: (Tone, String),
@@ -148,6 +148,7 @@ impl View {
     pub(super) fn json(&self) -> Value {
         let (tone, text) = &self.health;
         json!({
+            "tables": tables_json(&self.tables),
             "health": { "tone": tone.class(), "text": text },
             "about": self.about,
             "tiles": self.tiles.iter().map(Tile::json).collect::<Vec<_>>(),
@@ -160,7 +161,6 @@ impl View {
                     "width": width,
                 }))
                 .collect::<Vec<_>>(),
-            "tables": self.tables.iter().map(Table::json).collect::<Vec<_>>(),
         })
     }
 
@@ -180,7 +180,11 @@ impl View {
     }
 
     /// The drawing of the memory.
-    pub(super) fn map_html(&self, out: &mut String) {
+    pub(super) fn map_html(&self) -> String {
+        let mut drawing = String::from(
+            "<svg id=\"map\" role=\"img\" aria-label=\"Memory by what it is used for\">",
+        );
+        let out = &mut drawing;
         for (segment, begin, width) in spread(&self.map) {
             push(out, &["<g class=\"", &segment.class, "\"><title>"]);
             escape(out, &segment.title);
@@ -194,7 +198,14 @@ impl View {
             }
             out.push_str("</text></g>");
         }
+        drawing.push_str("</svg>");
+        drawing
     }
+}
+
+/// The words of some tables, for the script.
+pub(super) fn tables_json(tables: &[Table]) -> Value {
+    tables.iter().map(Table::json).collect::<Vec<_>>().into()
 }
 
 /// Width that a letter of a label needs, in percent of the map of a small screen. The script knows
@@ -290,8 +301,8 @@ impl Table {
         json!({ "id": self.id, "note": self.note, "rows": rows.collect::<Vec<_>>() })
     }
 
-    /// The whole section, heading included.
-    pub(super) fn html(&self, out: &mut String) {
+    /// The whole section, with its heading and a drawing, if there is one.
+    pub(super) fn html(&self, drawing: &str, out: &mut String) {
         let id = self.id;
         push(
             out,
@@ -300,7 +311,7 @@ impl Table {
         escape(out, self.title);
         out.push_str("</h2><p class=\"note\">");
         escape(out, &self.note);
-        out.push_str("</p>");
+        push(out, &["</p>", drawing]);
         self.table_html(out);
         out.push_str("</section>");
     }
@@ -411,7 +422,7 @@ mod tests {
             ..Row::default()
         };
         let mut html = String::new();
-        table(vec![row]).html(&mut html);
+        table(vec![row]).html("", &mut html);
         assert!(!html.contains("<img"), "{html}");
         let shown = "&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;";
         assert!(html.contains(&format!("<span>{shown}</span>")), "{html}");
@@ -421,7 +432,7 @@ mod tests {
     #[test]
     fn an_empty_table_says_so_in_its_place() {
         let mut html = String::new();
-        table(Vec::new()).html(&mut html);
+        table(Vec::new()).html("", &mut html);
         assert!(html.contains("<p class=\"empty\">none</p>"), "{html}");
         assert!(html.contains("aria-labelledby=\"keys-title\" hidden>"));
     }

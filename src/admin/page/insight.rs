@@ -1,0 +1,256 @@
+//! The parts of the page that cost more than a look at counters: what is hot, what is big, how long
+//! things live, what memory is wasted.
+//!
+//! They say what the API says (`api.rs`), in words.
+
+use serde_json::Value;
+
+use super::view::{Cell, Kind, Row, Table};
+use super::words::{self, NONE};
+use crate::admin::api;
+use crate::admin::state::State;
+use crate::time::Now;
+
+/// Keys and prefixes that are shown of those that the API tells.
+const ROW_COUNT_MAX: usize = 12;
+
+/// All of them.
+pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
+    let are_keys_shown = state.shared.config.dump_enabled;
+    let hot = are_keys_shown.then(|| api::hot_keys(state, now));
+    let big = are_keys_shown.then(|| api::big_keys(state, now));
+    vec![
+        advice(&api::waste(state, now)),
+        hot_keys(hot.as_ref()),
+        hot_prefixes(hot.as_ref()),
+        big_keys(big.as_ref()),
+        ttl(&api::ttl(state, now)),
+    ]
+}
+
+fn number(value: &Value, name: &str) -> f64 {
+    value[name].as_f64().unwrap_or(0.0)
+}
+
+fn whole(value: &Value, name: &str) -> u64 {
+    value[name].as_u64().unwrap_or(0)
+}
+
+fn word<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// The first rows of a list.
+fn rows(list: &Value, cells: impl Fn(&Value) -> Vec<Cell>) -> Vec<Row> {
+    let all = list.as_array().map_or(&[][..], Vec::as_slice);
+    all.iter()
+        .take(ROW_COUNT_MAX)
+        .map(|one| Row {
+            cells: cells(one),
+            ..Row::default()
+        })
+        .collect()
+}
+
+const KEYS_NOT_SHOWN: &str = "Keys are not shown (-X).";
+
+fn advice(waste: &Value) -> Table {
+    let of = |name| words::bytes(whole(waste, name));
+    let note = format!(
+        "Of {} in classes {} hold items, {} are left behind items in their chunks, {} are chunks \
+         without an item, {} ends of pages.",
+        of("memory_bytes"),
+        of("item_bytes"),
+        of("rounding_bytes"),
+        of("free_bytes"),
+        of("page_end_bytes"),
+    );
+    Table {
+        id: "advice",
+        title: "Is memory well used?",
+        note,
+        columns: &[("Advice", Kind::Text)],
+        rows: rows(&waste["advice"], |line| {
+            vec![sentence(line.as_str().unwrap_or_default()).into()]
+        }),
+        empty: "There is nothing to say.",
+    }
+}
+
+/// A line as a sentence.
+fn sentence(line: &str) -> String {
+    let mut letters = line.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}
+
+/// How the figures on what is hot came about.
+fn sampled(hot: Option<&Value>) -> String {
+    match hot {
+        None => String::new(),
+        Some(hot) if whole(hot, "sampled_one_in") == 0 => {
+            "Not looked for (-o hot_key_sample=0).".to_owned()
+        }
+        Some(hot) => format!(
+            "Estimated from one request in {}, {} samples in the last {}.",
+            words::count(whole(hot, "sampled_one_in")),
+            words::count(whole(hot, "samples")),
+            words::duration_s(whole(hot, "window_s")),
+        ),
+    }
+}
+
+/// Requests a second, and the part of all that they are.
+fn heat(one: &Value) -> [Cell; 2] {
+    [
+        words::rate(number(one, "requests_per_s").round()).into(),
+        Cell::bar(number(one, "share_percent"), 100.0),
+    ]
+}
+
+fn hot_keys(hot: Option<&Value>) -> Table {
+    let keys = hot.map_or(&Value::Null, |hot| &hot["keys"]);
+    let rate = |one: &Value, name| Cell::from(words::rate(number(one, name).round()));
+    Table {
+        id: "hot-keys",
+        title: "Hot keys",
+        note: sampled(hot),
+        columns: &[
+            ("Key", Kind::Text),
+            ("Requests/s", Kind::Number),
+            ("Share", Kind::Bar),
+            ("Hits/s", Kind::Number),
+            ("Misses/s", Kind::Number),
+            ("Writes/s", Kind::Number),
+            ("Value", Kind::Number),
+        ],
+        rows: rows(keys, |one| {
+            let [requests, share] = heat(one);
+            vec![
+                word(one, "key").into(),
+                requests,
+                share,
+                rate(one, "hits_per_s"),
+                rate(one, "misses_per_s"),
+                rate(one, "writes_per_s"),
+                words::bytes(whole(one, "value_size_max")).into(),
+            ]
+        }),
+        empty: match hot {
+            Some(_) => "None stands out.",
+            None => KEYS_NOT_SHOWN,
+        },
+    }
+}
+
+fn hot_prefixes(hot: Option<&Value>) -> Table {
+    let prefixes = hot.map_or(&Value::Null, |hot| &hot["prefixes"]);
+    Table {
+        id: "hot-prefixes",
+        title: "Hot prefixes",
+        note: "What keys begin with, up to the delimiter (-D).".to_owned(),
+        columns: &[
+            ("Prefix", Kind::Text),
+            ("Requests/s", Kind::Number),
+            ("Share", Kind::Bar),
+        ],
+        rows: rows(prefixes, |one| {
+            let [requests, share] = heat(one);
+            vec![word(one, "prefix").into(), requests, share]
+        }),
+        empty: match hot {
+            Some(_) => "No key has one.",
+            None => KEYS_NOT_SHOWN,
+        },
+    }
+}
+
+fn big_keys(big: Option<&Value>) -> Table {
+    let keys = big.map_or(&Value::Null, |big| &big["keys"]);
+    let note = match big {
+        Some(big) if big["complete"] == true => "No item is larger.".to_owned(),
+        Some(big) => format!(
+            "The largest of {} that were looked at.",
+            words::count(whole(big, "looked_at"))
+        ),
+        None => String::new(),
+    };
+    Table {
+        id: "big-keys",
+        title: "Largest items",
+        note,
+        columns: &[
+            ("Key", Kind::Text),
+            ("Size", Kind::Number),
+            ("Class", Kind::Number),
+            ("Expires in", Kind::Number),
+            ("Last used", Kind::Number),
+        ],
+        rows: rows(keys, |one| {
+            let expires = match one["ttl_s"].as_u64() {
+                Some(ttl_s) => words::duration_s(ttl_s),
+                None => NONE.to_owned(),
+            };
+            vec![
+                word(one, "key").into(),
+                words::bytes(whole(one, "size")).into(),
+                whole(one, "class").to_string().into(),
+                expires.into(),
+                words::duration_s(whole(one, "idle_s")).into(),
+            ]
+        }),
+        empty: match big {
+            Some(_) => "Nothing is stored.",
+            None => KEYS_NOT_SHOWN,
+        },
+    }
+}
+
+fn ttl(ttl: &Value) -> Table {
+    let share = |band: &Value, name| Cell::bar(number(band, name), 100.0);
+    Table {
+        id: "ttl",
+        title: "By time to live",
+        note: format!(
+            "How long items had or have to live; estimated from requests and from {} items.",
+            words::count(whole(ttl, "sampled_items"))
+        ),
+        columns: &[
+            ("Time to live", Kind::Text),
+            ("Of hits", Kind::Bar),
+            ("Of sets", Kind::Bar),
+            ("Of items", Kind::Bar),
+            ("Of bytes", Kind::Bar),
+        ],
+        rows: rows(&ttl["bands"], |band| {
+            vec![
+                word(band, "ttl").into(),
+                share(band, "hits_percent"),
+                share(band, "sets_percent"),
+                share(band, "items_percent"),
+                share(band, "bytes_percent"),
+            ]
+        }),
+        empty: "Nothing is known yet.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_read_as_a_sentence() {
+        assert_eq!(sentence("nothing to gain: 89 %"), "Nothing to gain: 89 %.");
+        assert_eq!(sentence(""), ".");
+    }
+
+    #[test]
+    fn lists_that_are_missing_are_empty_and_long_ones_are_cut() {
+        let none = |_: &Value| Vec::new();
+        assert!(rows(&Value::Null, none).is_empty());
+        let many: Value = (0..100).collect::<Vec<_>>().into();
+        assert_eq!(rows(&many, none).len(), ROW_COUNT_MAX);
+        assert_eq!(hot_keys(None).empty, KEYS_NOT_SHOWN);
+    }
+}
