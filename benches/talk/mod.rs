@@ -227,7 +227,7 @@ impl Talk {
                 port: 1,
                 dialect: Dialect::Auto,
                 secured: false,
-                listener: Box::default(),
+                listener: "".into(),
                 certificate: None,
             })
         };
@@ -310,7 +310,14 @@ struct Nobody;
 impl Host for Nobody {
     fn shutdown(&self, _graceful: bool) {}
     fn set_verbosity(&self, _level: u8) {}
-    fn connections(&self, _now: larder::time::Now, _see: &mut dyn FnMut(&str, &str)) {}
+    fn connections(
+        &self,
+        _now: larder::time::Now,
+        _after: i32,
+        _see: &mut dyn FnMut(&str, &str),
+    ) -> Option<i32> {
+        None
+    }
     fn facts(&self) -> Facts {
         Facts::default()
     }

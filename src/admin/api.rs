@@ -142,15 +142,15 @@ pub(super) fn latency(state: &State, now: Now) -> Value {
     json!({ "commands": commands })
 }
 
-/// `/api/v1/clients`: every socket, as `stats conns`.
+/// `/api/v1/clients`: who is connected, as `stats clients`.
 pub(super) fn clients(state: &State, now: Now) -> Value {
-    let conns = Numbered::gather(&state.shared, now, Group::Conns, "");
-    let clients: Vec<Value> = conns
+    let clients = Numbered::gather(&state.shared, now, Group::Clients, "");
+    let clients: Vec<Value> = clients
         .by_number
         .into_iter()
-        .map(|(descriptor, figures)| {
+        .map(|(id, figures)| {
             let mut client = object(figures);
-            client.insert("fd".to_owned(), descriptor.into());
+            client.insert("id".to_owned(), id.into());
             client.into()
         })
         .collect();

@@ -71,6 +71,11 @@ impl Identity {
         &self.name
     }
 
+    /// The same, for those who keep it.
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     /// What the user may do.
     pub fn permissions(&self) -> &Permissions {
         self.rights.permissions()

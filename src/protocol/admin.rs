@@ -15,6 +15,8 @@ const WINDOW_S: std::ops::RangeInclusive<u64> = 3..=1800;
 pub enum Admin<'a> {
     /// `cache_memlimit`, in megabytes.
     CacheMemlimit(u64),
+    /// `client`.
+    Client(Client<'a>),
     /// `debugtime`.
     DebugTime(DebugTime),
     /// `lru_crawler`.
@@ -43,6 +45,13 @@ impl Admin<'_> {
     pub const fn knows_noreply(&self) -> bool {
         matches!(self, Self::CacheMemlimit(_) | Self::Verbosity(_))
     }
+}
+
+/// What `client` does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Client<'a> {
+    /// Closes connections: that of a number, or all of an address.
+    Kill(&'a [u8]),
 }
 
 /// What `debugtime` does to the clock.
@@ -130,6 +139,8 @@ pub enum Stats<'a> {
         /// At most so many; zero is all.
         limit: u32,
     },
+    /// Who is connected, and what they have done.
+    Clients,
     /// The nodes of the cluster.
     Cluster,
     /// Connections.
@@ -234,6 +245,10 @@ pub fn decode<'a>(verb: &[u8], mut tokens: Tokens<'a>) -> Result<Option<Admin<'a
             (Some(b"graceful"), None) => Admin::Shutdown { graceful: true },
             _ => return Err(ProtocolError::InvalidShutdown),
         },
+        b"client" => match (tokens.next(), tokens.next(), tokens.next()) {
+            (Some(b"kill"), Some(who), None) => Admin::Client(Client::Kill(who)),
+            _ => return Err(ProtocolError::ClientUsage),
+        },
         b"refresh_certs" => Admin::RefreshCerts,
         b"debugtime" => Admin::DebugTime(debug_time(tokens)?),
         _ => return Ok(None),
@@ -278,6 +293,7 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
                 limit,
             }
         }
+        b"clients" => Stats::Clients,
         b"cluster" => Stats::Cluster,
         b"conns" => Stats::Conns,
         b"detail" => Stats::Detail(match tokens.next() {

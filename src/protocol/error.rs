@@ -31,6 +31,10 @@ errors! {
     BadFormat = "CLIENT_ERROR bad command line format",
     /// A meta flag lacks its number.
     BadToken = "CLIENT_ERROR bad token in command line format",
+    /// `client kill` of what is neither a number nor an address.
+    BadClient = "CLIENT_ERROR expected the number or the address of a client",
+    /// `client` without its arguments.
+    ClientUsage = "CLIENT_ERROR usage: client kill <id|address>",
     /// A sweep or listing names a class that is none.
     CrawlBadClass = "BADCLASS invalid class id",
     /// A sweep is running already.

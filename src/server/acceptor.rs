@@ -17,7 +17,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, SocketFlags};
 
-use super::census::{Census, Info, Place};
+use super::census::{Arrival, Census, Entry, Place};
 use super::gate::Gate;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox, Newcomer};
@@ -52,7 +52,7 @@ pub(super) struct Acceptor {
 
 struct Entrance {
     listener: Listener,
-    place: Arc<Place>,
+    entry: Arc<Entry>,
     /// Clients on one address of many: which one they called must be asked.
     is_wildcard: bool,
     ready: bool,
@@ -93,12 +93,12 @@ impl Acceptor {
                 Token(index),
                 Interest::READABLE,
             )?;
-            let place = Arc::new(listener.place.clone());
+            let entry = Arc::new(Entry::new(listener.place.clone()));
             let is_wildcard =
                 matches!(&listener.place, Place::Tcp(address) if address.ip().is_unspecified());
             entrances.push(Entrance {
                 listener,
-                place,
+                entry,
                 is_wildcard,
                 ready: false,
             });
@@ -249,14 +249,22 @@ impl Acceptor {
             .and_then(|local| SocketAddr::try_from(local).ok());
         let now_s = self.shared.clock.now().uptime_s;
         let descriptor = socket.as_raw_fd();
-        let place = Arc::clone(&entrance.place);
-        let info = Arc::new(Info::client(descriptor, peer, local, place, now_s));
+        let listener = Arc::clone(&entrance.entry);
         let dialect = entrance.listener.dialect;
         let tls = entrance.listener.tls;
         let worker = self.least_loaded();
         self.gate.admit();
         self.workers[worker].load_up();
-        self.census.enter(Arc::clone(&info));
+        let arrival = Arrival {
+            peer,
+            local: local.map(|local| local.ip()),
+            listener,
+            secured: tls.is_some(),
+            // Nobody has so many threads.
+            worker: u16::try_from(worker).unwrap_or(u16::MAX),
+            now_s,
+        };
+        let info = self.census.admit(descriptor, arrival);
         let newcomer = Newcomer {
             stream: Stream::plain(socket),
             info,

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::census::Info;
+use super::census::{Face, Info};
 use super::stream::{Received, Sent, Stream};
-use crate::session::{CloseReason, Session};
+use crate::session::{CloseReason, Doing, Session};
 use crate::stats::Counters;
 
 /// One client's socket, and what it holds between turns.
@@ -33,9 +33,11 @@ pub(super) struct Connection {
     pub(super) progress_s: u32,
     /// What is already in the gauges: bytes and buffers.
     counted_bytes: usize,
-    counted_buffers: u64,
-    /// The state that the census has.
-    state: &'static str,
+    counted_buffers: u8,
+    /// Which of the session's users the census has.
+    pub(super) user_version: u8,
+    /// What the census has of what it is doing.
+    face: Option<Face>,
 
     /// The system may have more for us to read.
     pub(super) readable: bool,
@@ -82,7 +84,8 @@ impl Connection {
             progress_s: now_s,
             counted_bytes: 0,
             counted_buffers: 0,
-            state: "",
+            user_version: 0,
+            face: None,
             readable: false,
             greeted: false,
             ended: false,
@@ -219,14 +222,14 @@ impl Connection {
         if bytes == self.counted_bytes {
             return None;
         }
-        let buffers =
-            u64::from(self.input.capacity() != 0) + u64::from(self.output.capacity() != 0);
+        let buffers = u8::from(self.input.capacity() != 0) + u8::from(self.output.capacity() != 0);
         let change = Change {
             bytes: (self.counted_bytes as u64, bytes as u64),
-            buffers: (self.counted_buffers, buffers),
+            buffers: (self.counted_buffers.into(), buffers.into()),
         };
         self.counted_bytes = bytes;
         self.counted_buffers = buffers;
+        self.info.set_buffers(bytes);
         Some(change)
     }
 
@@ -239,21 +242,21 @@ impl Connection {
     }
 
     /// Tells the census what the connection is doing, if that has changed.
-    pub(super) fn publish_state(&mut self) {
-        let state = if self.closing.is_some() {
-            "conn_closing"
+    pub(super) fn publish(&mut self) {
+        let doing = if self.closing.is_some() {
+            Doing::Closing
         } else if self.is_blocked() {
-            "conn_mwrite"
+            Doing::Mwrite
         } else if self.watching {
-            "conn_watch"
+            Doing::Watch
         } else {
-            self.session.state()
+            self.session.doing()
         };
-        // The names are constants: the same place is the same name, and a turn that ends as the
-        // last one did touches nothing shared.
-        if !std::ptr::eq(state, self.state) {
-            self.state = state;
-            self.info.set_state(state);
+        let face = Face::new(doing, self.session.asked(), self.session.dialect());
+        // A turn that ends as the last one did touches nothing shared.
+        if self.face != Some(face) {
+            self.face = Some(face);
+            self.info.set_face(face);
         }
     }
 

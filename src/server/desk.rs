@@ -57,7 +57,7 @@ impl Desk {
     /// Tells the operator of a client that was set up wrongly, now and then.
     pub(super) fn hint(&self, now: Now, hint: &str, info: &Info) {
         if self.gate.may_hint(now.uptime_s) {
-            let (address, _) = ip_and_port(info.peer);
+            let (address, _) = ip_and_port(info.peer());
             log::warn!("{hint}  client={address}");
         }
     }

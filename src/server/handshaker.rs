@@ -151,6 +151,7 @@ impl Handshaker {
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Adopt(newcomer) => self.meet(newcomer),
+                Letter::Kill(key) => self.kill(key),
                 Letter::Stop { .. } => self.stopping = true,
             }
         }
@@ -194,7 +195,18 @@ impl Handshaker {
         let registered = registry.register(&mut SourceFd(&descriptor), Token(key), interest);
         if let Err(error) = registered {
             log::error!("cannot wait for events of connection {descriptor}: {error}");
-            self.close(key, CloseReason::Error);
+            return self.close(key, CloseReason::Error);
+        }
+        if !self.strangers[key].info.sit(key, true) {
+            self.close(key, CloseReason::Killed);
+        }
+    }
+
+    /// Closes a connection, unless its number is another's by now.
+    fn kill(&mut self, key: usize) {
+        let stranger = self.strangers.get(key);
+        if stranger.is_some_and(|stranger| stranger.info.is_doomed()) {
+            self.close(key, CloseReason::Killed);
         }
     }
 
@@ -229,6 +241,7 @@ impl Handshaker {
             worker,
             ..
         } = self.strangers.remove(key);
+        info.stand_up();
         let descriptor = info.descriptor;
         if stream.is_new_session() {
             self.desk.counters.ssl_new_sessions.add(1);

@@ -8,10 +8,10 @@ use super::Control;
 use super::census::Census;
 use super::gate::Gate;
 use super::logins::Request;
-use super::mailbox::Mailbox;
+use super::mailbox::{Letter, Mailbox};
 use super::tls::Tls;
 use crate::config::log_level;
-use crate::session::{Facts, Host, Ticket};
+use crate::session::{Facts, Host, Killed, Ticket};
 use crate::stats::Counters;
 use crate::time::Now;
 
@@ -26,8 +26,16 @@ pub(super) struct ServerHost {
     pub(super) gate: Arc<Gate>,
     pub(super) census: Arc<Census>,
     pub(super) workers: Vec<Arc<Mailbox>>,
+    pub(super) handshakers: Vec<Arc<Mailbox>>,
     pub(super) counters: Vec<Arc<Counters>>,
     pub(super) tls: Option<Arc<Tls>>,
+}
+
+impl ServerHost {
+    /// The descriptors that are being served at this moment.
+    fn current(&self) -> Vec<i32> {
+        self.workers.iter().map(|worker| worker.current()).collect()
+    }
 }
 
 impl Host for ServerHost {
@@ -39,9 +47,26 @@ impl Host for ServerHost {
         log::set_max_level(log_level(level));
     }
 
-    fn connections(&self, now: Now, see: &mut dyn FnMut(&str, &str)) {
-        let current: Vec<i32> = self.workers.iter().map(|worker| worker.current()).collect();
-        self.census.show(now.uptime_s, &current, see);
+    fn connections(&self, now: Now, after: i32, see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
+        self.census
+            .show_sockets(now.uptime_s, &self.current(), after, see)
+    }
+
+    fn clients(&self, now: Now, after: i32, see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
+        self.census
+            .show_clients(now.uptime_s, &self.current(), after, see)
+    }
+
+    fn kill(&self, who: &str, after: i32) -> Option<Killed> {
+        self.census.kill(who, after, &mut |seat| {
+            let mailbox = if seat.is_shaking {
+                &self.handshakers[seat.worker % self.handshakers.len()]
+            } else {
+                &self.workers[seat.worker]
+            };
+            // One that takes no letters has ended, and closed all it had.
+            mailbox.post(Letter::Kill(seat.key));
+        })
     }
 
     fn refresh_certificates(&self, now: Now) -> Result<(), String> {

@@ -21,7 +21,7 @@ use crate::session::Dialect;
 pub(super) struct Newcomer {
     /// The accepted socket, not blocking; past the handshake if there was one.
     pub(super) stream: Stream,
-    /// What `stats conns` shows of it.
+    /// What lists of sockets show of it.
     pub(super) info: Arc<Info>,
     /// What its listener speaks.
     pub(super) dialect: Dialect,
@@ -35,6 +35,8 @@ pub(super) struct Newcomer {
 pub(super) enum Letter {
     /// Serve this connection, or shake hands with it.
     Adopt(Newcomer),
+    /// Close the connection of this number, if it is one that is to be closed.
+    Kill(usize),
     /// Answer what has been read, send what can be sent until then, close all, and end.
     Stop {
         /// When to give up on clients that do not read.
@@ -64,7 +66,8 @@ pub(super) struct Mailbox {
 impl Mailbox {
     /// A mailbox that wakes a worker's poll, and the end it reads from.
     pub(super) fn new(waker: Waker) -> (Self, Letters) {
-        // Bounded by the connection limit: there is one letter for each connection and one more.
+        // Bounded by the connection limit: there is one letter for each connection, one more for
+        // each that is closed from outside, and one to stop.
         let (sender, letters) = crossbeam_channel::unbounded();
         let mailbox = Self {
             sender,

@@ -360,6 +360,7 @@ impl Bound {
             gate: Arc::clone(&gate),
             census: Arc::clone(&census),
             workers: mailboxes.clone(),
+            handshakers: handshaker_mailboxes.clone(),
             counters: registry.workers().to_vec(),
             tls: tls.clone(),
         };

@@ -8,6 +8,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use crate::limits::{DATAGRAM_COUNT_MAX, DATAGRAM_SIZE_MAX};
 use crate::session::{Context, Dialect, Peer, Session};
@@ -32,7 +33,7 @@ impl Datagrams {
             port: 0,
             dialect,
             secured: false,
-            listener: Box::default(),
+            listener: Arc::from(""),
             certificate: None,
         });
         Self {

@@ -238,6 +238,7 @@ impl Worker {
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Adopt(newcomer) => self.adopt(newcomer),
+                Letter::Kill(key) => self.kill(key),
                 Letter::Stop { until } => self.stopping = Some(until),
             }
         }
@@ -257,6 +258,14 @@ impl Worker {
                 connection.resume = true;
                 enqueue(&mut self.fresh, connection, key);
             }
+        }
+    }
+
+    /// Closes a connection, unless its number is another's by now.
+    fn kill(&mut self, key: usize) {
+        let connection = self.connections.get(key);
+        if connection.is_some_and(|connection| connection.info.is_doomed()) {
+            self.close(key, CloseReason::Killed);
         }
     }
 
@@ -294,7 +303,10 @@ impl Worker {
             registry.register(&mut SourceFd(&descriptor), Token(key), Interest::READABLE);
         if let Err(error) = registered {
             log::error!("cannot wait for events of connection {descriptor}: {error}");
-            self.close(key, CloseReason::Error);
+            return self.close(key, CloseReason::Error);
+        }
+        if !self.connections[key].info.sit(key, false) {
+            self.close(key, CloseReason::Killed);
         }
     }
 
@@ -414,7 +426,12 @@ impl Worker {
             }
             Verdict::Wait => {}
         }
-        connection.publish_state();
+        connection.publish();
+        if connection.session.user_version() != connection.user_version {
+            connection.user_version = connection.session.user_version();
+            let user = connection.session.user();
+            self.desk.census.set_user(connection.descriptor(), user);
+        }
     }
 
     /// Asks the poll for room to write, or no longer. Only blocked connections ask: a unix socket
@@ -461,7 +478,7 @@ impl Worker {
                     return (stalled_s >= WRITE_STALL_MAX_S).then_some((key, Due::Stalled));
                 }
                 let idles = idle_timeout_s != 0
-                    && connection.info.peer.is_some()
+                    && connection.info.is_remote()
                     && !connection.watching
                     && now_s.saturating_sub(connection.active_s) > idle_timeout_s;
                 idles.then_some((key, Due::Idle))
@@ -583,6 +600,7 @@ impl Turn<'_> {
         if connection.is_blocked() {
             let (sent, count) = connection.send_waiting(now_s);
             context.counters.bytes_written.add(count as u64);
+            connection.info.bytes_written.add(count as u64);
             match sent {
                 Sent::All => {}
                 Sent::Part => return Verdict::Wait,
@@ -623,6 +641,7 @@ impl Turn<'_> {
         connection.heard(self.context.now.uptime_s);
         let count = end - read_at;
         self.context.counters.bytes_read.add(count as u64);
+        connection.info.bytes_read.add(count as u64);
         if !connection.greeted {
             connection.greeted = true;
             if self.scratch[start..end].starts_with(CLIENT_HELLO) && !connection.stream.is_secured()
@@ -661,6 +680,7 @@ impl Turn<'_> {
             let session = &mut connection.session;
             let driven = session.drive(self.context, &input[consumed..], self.output);
             consumed += driven.consumed;
+            connection.info.requests.add(driven.served.into());
             if driven.next == Next::Yield {
                 self.context.counters.conn_yields.add(1);
                 if self.alone && shares < SHARE_COUNT_MAX && self.output.len() < OUTPUT_SIZE_HIGH {
@@ -723,6 +743,7 @@ impl Turn<'_> {
         }
         let (sent, count) = connection.send(self.output, self.context.now.uptime_s);
         self.context.counters.bytes_written.add(count as u64);
+        connection.info.bytes_written.add(count as u64);
         self.output.clear();
         sent
     }

@@ -1,11 +1,12 @@
 //! Commands about the daemon rather than about items.
 
 use super::dump::Dump;
+use super::listing::Task;
 use super::report::Reader;
 use super::turn::Turn;
 use super::{Flow, Next, Session, Shared, State, report};
 use crate::protocol::ProtocolError;
-use crate::protocol::admin::{Admin, Crawler, DebugTime, Lru, Slabs};
+use crate::protocol::admin::{Admin, Client, Crawler, DebugTime, Lru, Slabs};
 use crate::protocol::text::reply;
 use crate::store::{LruConfig, Reassign};
 
@@ -23,6 +24,11 @@ impl Session {
         let outcome = match command {
             Admin::Stats(stats) => {
                 report::stats(self, turn, stats, Reader::Lines);
+                return Flow::Go;
+            }
+            Admin::Client(Client::Kill(who)) => {
+                let who = String::from_utf8_lossy(who).into();
+                self.begin_listing(Task::Kill { who, count: 0 });
                 return Flow::Go;
             }
             Admin::Watch(streams) => return self.watch(turn, streams),

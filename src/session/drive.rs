@@ -95,27 +95,31 @@ pub(super) fn drive(
     if !session.renew(ctx) {
         return Driven {
             consumed: 0,
+            served: 0,
             next: Next::Abort,
         };
     }
     let mut turn = Turn::new(ctx, output, session.id, session.rights());
-    let mut allowance = ctx.shared.config.requests_per_event.max(1);
+    let served_max = ctx.shared.config.requests_per_event.max(1);
     let mut consumed = 0;
+    let mut served = 0;
     loop {
+        let allowance = served_max.saturating_sub(served).max(1);
         let step = session.step(&mut turn, &input[consumed..], allowance, BATCH_COUNT_MAX);
         consumed += step.consumed;
-        allowance = allowance.saturating_sub(step.served);
+        served += step.served;
         let next = match step.flow {
             Flow::Wait(at_least) => Next::Read { at_least },
             Flow::Leave(next) => next,
             Flow::Go if turn.out.len() >= OUTPUT_SIZE_HIGH => Next::Flush,
-            Flow::Go if allowance == 0 && consumed < input.len() => Next::Yield,
-            Flow::Go => {
-                allowance = allowance.max(1);
-                continue;
-            }
+            Flow::Go if served >= served_max && consumed < input.len() => Next::Yield,
+            Flow::Go => continue,
         };
-        return Driven { consumed, next };
+        return Driven {
+            consumed,
+            served,
+            next,
+        };
     }
 }
 
@@ -137,7 +141,7 @@ pub(super) fn datagram(
     let mut message = Vec::new();
     let mut consumed = 0;
     loop {
-        let was_value = matches!(session.state, State::Sending(..));
+        let was_value = matches!(session.state, State::Sending(..) | State::Listing(_));
         let mut turn = Turn::new(ctx, &mut message, session.id, None);
         let step = session.step(&mut turn, &request[consumed..], 1, 1);
         consumed += step.consumed;
@@ -179,6 +183,7 @@ impl Session {
             State::Dump(dump) => self.dump(turn, dump),
             State::Search(search) => self.search(turn, search),
             State::Keys(keys) => self.keys(turn, keys, input, keys_max),
+            State::Listing(listing) => self.listing(turn, listing),
             State::Sending(pin, then) => self.send(turn, pin, then),
             State::SkipLine => self.skip_line(input),
             State::Swallow(left) => self.swallow(left, input),

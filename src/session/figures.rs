@@ -4,7 +4,7 @@
 //! them. What is ours stands in `stats larder`. Whoever reports them frames them: the wire its own
 //! way, the admin listener another.
 
-use super::{Shared, TlsFacts};
+use super::{FIRST, Shared, TlsFacts};
 use super::{discovery, insight, waste};
 use crate::config::Config;
 use crate::config::render::stats_settings;
@@ -25,6 +25,8 @@ pub const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 pub enum Group {
     /// `stats bigkeys`. Takes some milliseconds: for who has no clients to keep waiting.
     BigKeys,
+    /// `stats clients`.
+    Clients,
     /// `stats cluster`.
     Cluster,
     /// `stats conns`.
@@ -59,9 +61,20 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
     match group {
         Group::BigKeys => insight::big_keys(shared, now, list),
         Group::Cluster => discovery::stats(shared, &mut |name, value| list.word(name, value)),
-        Group::Conns => shared
-            .host
-            .connections(now, &mut |name, value| list.word(name, value)),
+        Group::Clients => {
+            let mut next = Some(FIRST);
+            while let Some(after) = next {
+                let see = &mut |name: &str, value: &str| list.word(name, value);
+                next = shared.host.clients(now, after, see);
+            }
+        }
+        Group::Conns => {
+            let mut next = Some(FIRST);
+            while let Some(after) = next {
+                let see = &mut |name: &str, value: &str| list.word(name, value);
+                next = shared.host.connections(now, after, see);
+            }
+        }
         Group::General => general(shared, now, list),
         Group::HotKeys => insight::hot_keys(shared, now, list),
         Group::Items => items(shared, now, list),

@@ -43,6 +43,11 @@ impl Insider {
         })
     }
 
+    /// The user's name.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.identity.shared_name()
+    }
+
     /// Somebody who has logged in. `None` when as many connections are open as may be.
     pub(super) fn by_login(identity: &Identity) -> Option<Box<Self>> {
         Self::new(identity, Way::Login).map(Box::new)
@@ -53,7 +58,7 @@ impl Insider {
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     /// The listener that it came in by.
-    pub(super) listener: Box<str>,
+    pub(super) listener: Arc<str>,
     /// The certificate that it has shown.
     pub(super) certificate: Option<Box<Certificate>>,
 }
@@ -90,10 +95,17 @@ impl Session {
                 let (id, name) = (self.id, insider.identity.name());
                 log::debug!("connection {id} needs no password  user={name}");
                 self.side = Side::Inside(Some(Box::new(insider)));
+                self.note_user();
                 turn.rights = self.rights();
             }
             None => self.put_out(),
         }
+    }
+
+    /// Notes that the user has changed.
+    pub(super) fn note_user(&mut self) {
+        // Zero is for those that never had one.
+        self.user_version = self.user_version.checked_add(1).unwrap_or(1);
     }
 
     /// Who is served, if it is known.

@@ -6,7 +6,7 @@ use super::drive::{Framed, Keyed, Wire};
 use super::keys::{Keys, Then};
 use super::rights::Denied;
 use super::turn::Turn;
-use super::{Next, Session, State, Step, classic, data, discovery, meta, rights};
+use super::{Asked, Next, Session, State, Step, classic, data, discovery, meta, rights};
 use crate::limits::LINE_SIZE_MAX;
 use crate::protocol::ProtocolError;
 use crate::protocol::meta::NOOP;
@@ -184,6 +184,7 @@ impl Session {
         let block = &bytes[keyed.head_size..];
         match keyed.request {
             Command::Get(get) => {
+                self.asked = Asked::get(get.cas, get.exptime.is_some());
                 let touch = get.exptime.map(|e| Expiry::from_wire(e, turn.now()));
                 match classic::get(turn, key, hash, get.cas, touch) {
                     None => turn.say(reply::END),
@@ -191,15 +192,18 @@ impl Session {
                 }
             }
             Command::Meta(line) => {
+                self.asked = Asked::meta(line.verb);
                 if let Some(pin) = meta::command(turn, &line, hash) {
                     self.state = State::Sending(pin, Then::Command);
                 }
             }
             Command::Store(line) => {
+                self.asked = Asked::store(line.verb);
                 let put = classic::put(turn, &line, hash);
                 data::store_block(turn, &put, &classic::answer(&line, &put), block);
             }
             Command::MetaStore { line, .. } => {
+                self.asked = Asked::MetaSet;
                 turn.counters().cmd_meta.add(1);
                 match line.options() {
                     Err(error) => turn.say(error.reply()),
@@ -209,18 +213,23 @@ impl Session {
                     },
                 }
             }
-            Command::Delete { noreply, .. } => classic::delete(turn, key, hash, noreply),
+            Command::Delete { noreply, .. } => {
+                self.asked = Asked::Delete;
+                classic::delete(turn, key, hash, noreply);
+            }
             Command::Arithmetic {
                 delta,
                 decrement,
                 noreply,
                 ..
             } => {
+                self.asked = Asked::arithmetic(decrement);
                 classic::arithmetic(turn, key, hash, delta, decrement, noreply);
             }
             Command::Touch {
                 exptime, noreply, ..
             } => {
+                self.asked = Asked::Touch;
                 classic::touch(turn, key, hash, exptime, noreply);
             }
             Command::MetaNoop
@@ -241,6 +250,7 @@ impl Session {
         input: &[u8],
     ) -> Step {
         let here = input.len() - line_size;
+        self.asked = command.as_ref().map_or(Asked::Unknown, Asked::line);
         let command = command.and_then(|command| match judge(turn, &command, here) {
             Ok(()) => Ok(command),
             Err(denied) => Err(refusal(&command, denied)),

@@ -290,12 +290,16 @@ impl Session {
         let (id, name) = (self.id, identity.name());
         log::debug!("connection {id} has logged in  user={name}");
         self.side = Side::Inside(Some(insider));
+        self.note_user();
         turn.rights = self.rights();
         step
     }
 
     /// From here on this is somebody who has not logged in, whoever it was before.
     pub(super) fn put_out(&mut self) {
+        if self.insider().is_some() {
+            self.note_user();
+        }
         self.side = Side::Outside(Box::new(Visitor {
             failures: self.login_failures,
             ..Visitor::default()

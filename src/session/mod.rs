@@ -11,6 +11,7 @@ mod ahead;
 mod classic;
 mod data;
 mod discovery;
+mod doing;
 mod drive;
 mod dump;
 mod execute;
@@ -23,6 +24,7 @@ mod insight;
 mod insight_tests;
 mod keys;
 mod lines;
+mod listing;
 mod live;
 pub mod login;
 #[cfg(test)]
@@ -47,6 +49,8 @@ pub mod watch;
 
 pub use admin::LimitError;
 pub use ahead::Wanted;
+pub use doing::{Asked, Doing};
+pub use listing::FIRST;
 pub use live::Live;
 pub use login::{Door, Ticket};
 
@@ -90,9 +94,23 @@ pub trait Host: Send + Sync {
     fn shutdown(&self, graceful: bool);
     /// Sets the log level: 0 to 2.
     fn set_verbosity(&self, level: u8);
-    /// Shows each line of `stats conns` to `see` as a key and a value, such as `27:state` and
+    /// Shows lines of `stats conns` to `see` as keys and values, such as `27:state` and
     /// `conn_waiting`, ordered by descriptor. The caller frames them: the wire is its business.
-    fn connections(&self, now: Now, see: &mut dyn FnMut(&str, &str));
+    ///
+    /// A call shows a few sockets behind the descriptor `after`, which is [`FIRST`] at the
+    /// beginning, and returns where the next call is to go on, or `None` at the end.
+    fn connections(&self, now: Now, after: i32, see: &mut dyn FnMut(&str, &str)) -> Option<i32>;
+    /// As [`Self::connections`], the lines of `stats clients`, such as `5:user` and `app1`, where
+    /// 5 is a number that no other connection of this daemon ever has.
+    fn clients(&self, _now: Now, _after: i32, _see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
+        None
+    }
+    /// Has clients closed by their workers: the one of this number, or all of this address, with
+    /// a port or without. Goes on behind `after` as [`Self::connections`] does. `None` when `who`
+    /// is neither.
+    fn kill(&self, _who: &str, _after: i32) -> Option<Killed> {
+        None
+    }
     /// Reads the certificates again. When one is wrong all stay as they are, and the error says
     /// which and why.
     ///
@@ -111,6 +129,15 @@ pub trait Host: Send + Sync {
     }
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
+}
+
+/// What one call of [`Host::kill`] has come to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Killed {
+    /// Clients found.
+    pub count: u32,
+    /// Where the next call is to go on; `None` at the end.
+    pub next: Option<i32>,
 }
 
 /// Process and server facts for `stats`.
@@ -201,6 +228,8 @@ pub enum Next {
 pub enum CloseReason {
     /// The client broke the protocol, or the network broke.
     Error,
+    /// An administrator wanted it.
+    Killed,
     /// The client left, or asked to.
     Normal,
     /// Nothing was heard for `idle_timeout`.
@@ -214,6 +243,7 @@ impl CloseReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
+            Self::Killed => "killed",
             Self::Normal => "normal",
             Self::IdleTimeout => "idle_timeout",
             Self::Shutdown => "shutdown",
@@ -226,6 +256,8 @@ impl CloseReason {
 pub struct Driven {
     /// Bytes of input that are done with.
     pub consumed: usize,
+    /// Requests answered.
+    pub served: u32,
     /// What to do now.
     pub next: Next,
 }
@@ -257,7 +289,7 @@ pub struct Peer {
     /// Whether TLS protects the connection.
     pub secured: bool,
     /// The listener, as a users file names it: `ADDRESS:PORT` or `unix`.
-    pub listener: Box<str>,
+    pub listener: Arc<str>,
     /// The certificate that the client has shown, if any.
     pub certificate: Option<Certificate>,
 }
@@ -277,6 +309,9 @@ pub struct Session {
     state: State,
     /// A line is there and its data block is not: the client is sending a value.
     awaits_block: bool,
+    asked: Asked,
+    /// Changes with the user.
+    user_version: u8,
 }
 
 /// What the next byte of input is, or what is still to be said.
@@ -288,6 +323,8 @@ enum State {
     Dump(Box<dump::Dump>),
     /// A key of a retrieval, or the end of its line.
     Keys(keys::Keys),
+    /// A list of sockets is being sent.
+    Listing(Box<listing::Listing>),
     /// The largest items are being looked for.
     Search(Box<insight::Search>),
     /// A large value is being sent.
@@ -374,6 +411,8 @@ impl Session {
             login_failures: 0,
             state: State::Command,
             awaits_block: false,
+            asked: Asked::Nothing,
+            user_version: 0,
         }
     }
 
@@ -406,22 +445,45 @@ impl Session {
             | State::Dump(_)
             | State::Entry(_)
             | State::Keys(_)
+            | State::Listing(_)
             | State::Search(_)
             | State::SkipLine
             | State::Swallow(_) => {}
         }
     }
 
-    /// The state as `stats conns` names it, such as `conn_new_cmd`.
-    pub fn state(&self) -> &'static str {
+    /// What the conversation is doing.
+    pub const fn doing(&self) -> Doing {
         match self.state {
-            State::Command if self.awaits_block => "conn_nread",
-            State::Command => "conn_read",
-            State::Keys(_) | State::SkipLine => "conn_parse_cmd",
-            State::Dump(_) | State::Search(_) | State::Sending(..) => "conn_mwrite",
-            State::Swallow(_) => "conn_swallow",
-            State::Upload(_) | State::Entry(_) => "conn_nread",
-            State::Watching => "conn_watch",
+            State::Command if self.awaits_block => Doing::Nread,
+            State::Command => Doing::Read,
+            State::Keys(_) | State::SkipLine => Doing::ParseCommand,
+            State::Dump(_) | State::Listing(_) | State::Search(_) | State::Sending(..) => {
+                Doing::Mwrite
+            }
+            State::Swallow(_) => Doing::Swallow,
+            State::Upload(_) | State::Entry(_) => Doing::Nread,
+            State::Watching => Doing::Watch,
         }
+    }
+
+    /// What the client has asked for last.
+    pub const fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// Which protocol is spoken, as far as that is known.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The name of who is served, if that is somebody in particular.
+    pub fn user(&self) -> Option<Arc<str>> {
+        self.insider().map(inside::Insider::name)
+    }
+
+    /// A number that changes with [`Self::user`], and is 0 until somebody has logged in.
+    pub const fn user_version(&self) -> u8 {
+        self.user_version
     }
 }

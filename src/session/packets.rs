@@ -10,7 +10,7 @@ use super::keys::Then;
 use super::report::{self, Reader};
 use super::rights::{self, Denied};
 use super::turn::Turn;
-use super::{Next, Session, State, Step, discovery, sasl};
+use super::{Asked, Next, Session, State, Step, discovery, sasl};
 use crate::protocol::admin;
 use crate::protocol::binary::{
     self, Echo, HEADER_SIZE, Header, Opcode, Refusal, Status, Verb, reply,
@@ -85,7 +85,9 @@ impl Wire for Packets {
     ) {
         let Keyed { request, hash, .. } = *keyed;
         let key = keyed.key;
-        match request.opcode.verb() {
+        let verb = request.opcode.verb();
+        session.asked = Asked::packet(verb);
+        match verb {
             Verb::Get | Verb::GetKey | Verb::GetTouch | Verb::GetKeyTouch => {
                 request.get(session, turn, key, hash, bytes);
             }
@@ -113,6 +115,7 @@ impl Wire for Packets {
         // A daemon without logins knows none of their commands either.
         let is_known = |opcode: &Opcode| has_login || !opcode.verb().is_login();
         let Some(opcode) = header.opcode.filter(is_known) else {
+            session.asked = Asked::Unknown;
             return unknown(session, turn, &header);
         };
         if matches!(opcode.verb(), Verb::SaslAuth | Verb::SaslStep) {
@@ -120,6 +123,7 @@ impl Wire for Packets {
             session.put_out();
             return Step::go(0);
         }
+        session.asked = Asked::packet(opcode.verb());
         let request = Request { opcode, header };
         let head_size = header.head_size();
         if input.len() < head_size {

@@ -5,6 +5,7 @@
 
 use super::figures::{self, Group};
 use super::insight::Search;
+use super::listing::Task;
 use super::turn::Turn;
 use super::{Session, State};
 use crate::protocol::ProtocolError;
@@ -77,7 +78,8 @@ pub(super) fn stats(session: &mut Session, turn: &mut Turn<'_>, group: Stats<'_>
         Stats::Larder => list(turn, Group::Larder, reader),
         Stats::Latency => list(turn, Group::Latency, reader),
         Stats::Cluster => list(turn, Group::Cluster, reader),
-        Stats::Conns => list(turn, Group::Conns, reader),
+        Stats::Clients => session.begin_listing(Task::Clients(reader)),
+        Stats::Conns => session.begin_listing(Task::Conns(reader)),
         Stats::Reset => {
             shared.registry.reset();
             shared.store.reset_stats();

@@ -9,7 +9,7 @@ use super::turn::Turn;
 use crate::auth::Need;
 use crate::config;
 use crate::protocol::ProtocolError;
-use crate::protocol::admin::{self, Admin, Crawler, Detail, Stats, streams};
+use crate::protocol::admin::{self, Admin, Client, Crawler, Detail, Stats, streams};
 use crate::protocol::binary::{Status, Verb};
 use crate::protocol::meta::{self, Options};
 use crate::protocol::text::config::Config;
@@ -191,6 +191,7 @@ fn of_admin(command: &Admin<'_>) -> Rule {
             | Crawler::ToCrawl(_),
         )
         | Admin::CacheMemlimit(_)
+        | Admin::Client(Client::Kill(_))
         | Admin::DebugTime(_)
         | Admin::Lru(_)
         | Admin::RefreshCerts
@@ -214,8 +215,8 @@ fn of_stats(group: &Stats<'_>) -> Rule {
         | Stats::Ttl
         | Stats::Unknown(_)
         | Stats::Waste => LOOK,
-        // The first shows the addresses of all clients, the second takes numbers from everybody.
-        Stats::Conns | Stats::Reset => ADMIN,
+        // The first two show the addresses of all clients, the third takes numbers from everybody.
+        Stats::Clients | Stats::Conns | Stats::Reset => ADMIN,
         Stats::Cachedump { .. } => {
             Rule::unless_off(Need::List, Switch::Dump, ProtocolError::CachedumpNotAllowed)
         }

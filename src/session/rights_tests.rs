@@ -9,7 +9,7 @@ use super::rights;
 use super::testing::{Bench, Client, text_file};
 use crate::auth::Need;
 use crate::config::Config;
-use crate::protocol::admin::{Admin, Crawler, Detail, Stats};
+use crate::protocol::admin::{self, Admin, Crawler, Detail, Stats};
 use crate::protocol::binary::{HEADER_SIZE, Opcode, Verb};
 use crate::protocol::meta;
 use crate::protocol::text::{self, Command, StoreVerb};
@@ -180,6 +180,7 @@ const LINES: &[(&str, Expect)] = &[
     ("stats ttl", Free),
     ("stats waste", Free),
     ("stats nonsense", Free),
+    ("stats clients", Denied),
     ("stats conns", Denied),
     ("stats reset", Denied),
     ("stats hotkeys", Denied),
@@ -212,6 +213,7 @@ const LINES: &[(&str, Expect)] = &[
     ("slabs automove window 10", Denied),
     ("cache_memlimit 128", Denied),
     ("cache_memlimit 128 noreply", Silent),
+    ("client kill 1", Denied),
     ("verbosity 1", Denied),
     ("verbosity 1 noreply", Silent),
     ("refresh_certs", Denied),
@@ -263,6 +265,7 @@ names! {
     Command::Version => "version",
     Command::Quit => "quit",
     Command::Admin { command: Admin::CacheMemlimit(_), .. } => "cache_memlimit",
+    Command::Admin { command: Admin::Client(admin::Client::Kill(_)), .. } => "client kill",
     Command::Admin { command: Admin::DebugTime(_), .. } => "debugtime",
     Command::Admin { command: Admin::Crawler(Crawler::Crawl(_)), .. } => "lru_crawler crawl",
     Command::Admin { command: Admin::Crawler(Crawler::Disable), .. } => "lru_crawler disable",
@@ -277,6 +280,7 @@ names! {
     Command::Admin { command: Admin::Slabs(_), .. } => "slabs",
     Command::Admin { command: Admin::Stats(Stats::BigKeys), .. } => "stats bigkeys",
     Command::Admin { command: Admin::Stats(Stats::Cachedump { .. }), .. } => "stats cachedump",
+    Command::Admin { command: Admin::Stats(Stats::Clients), .. } => "stats clients",
     Command::Admin { command: Admin::Stats(Stats::Cluster), .. } => "stats cluster",
     Command::Admin { command: Admin::Stats(Stats::Conns), .. } => "stats conns",
     Command::Admin { command: Admin::Stats(Stats::Detail(Detail::Dump)), .. } => "detail dump",
@@ -471,7 +475,9 @@ fn each_right_opens_what_it_names_and_no_more() {
         ("incr app1:x 0", &["rw"]),
         ("mg app1:x R1", &["rw"]),
         ("verbosity 0", &["a", "ra"]),
+        ("stats clients", &["a", "ra"]),
         ("stats conns", &["a", "ra"]),
+        ("client kill 1", &["a", "ra"]),
         ("stats detail off", &["a", "ra"]),
         ("watch connevents", &["a", "ra"]),
         ("watch", &["ra"]),

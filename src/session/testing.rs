@@ -24,8 +24,9 @@ struct Nobody;
 impl Host for Nobody {
     fn shutdown(&self, _graceful: bool) {}
     fn set_verbosity(&self, _level: u8) {}
-    fn connections(&self, _now: Now, see: &mut dyn FnMut(&str, &str)) {
+    fn connections(&self, _now: Now, _after: i32, see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
         see("1:state", "conn_read");
+        None
     }
     fn facts(&self) -> Facts {
         Facts {
@@ -115,7 +116,7 @@ impl Bench {
             port: 40_000,
             dialect: Dialect::Auto,
             secured: false,
-            listener: Box::from(listener),
+            listener: listener.into(),
             certificate,
         };
         Client {

@@ -11,6 +11,7 @@ mod binary;
 mod client_program;
 mod clients;
 mod cluster;
+mod connected;
 mod connections;
 mod differential;
 mod discovery;

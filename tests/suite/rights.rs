@@ -32,7 +32,7 @@ fn start(users: &tempfile::NamedTempFile, more: &[&str]) -> Server {
 }
 
 #[track_caller]
-fn log_in(client: &mut Client, name: &str, password: &str) {
+pub(crate) fn log_in(client: &mut Client, name: &str, password: &str) {
     let size = name.len() + 1 + password.len();
     let line = format!("set _ _ _ {size}\r\n{name} {password}\r\n");
     client.ask(line, "STORED\r\n");

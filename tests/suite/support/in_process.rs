@@ -53,7 +53,9 @@ struct Nobody;
 impl Host for Nobody {
     fn shutdown(&self, _graceful: bool) {}
     fn set_verbosity(&self, _level: u8) {}
-    fn connections(&self, _now: Now, _see: &mut dyn FnMut(&str, &str)) {}
+    fn connections(&self, _: Now, _: i32, _: &mut dyn FnMut(&str, &str)) -> Option<i32> {
+        None
+    }
     fn facts(&self) -> Facts {
         Facts::default()
     }
@@ -107,7 +109,7 @@ impl InProcess {
                 port: 40_000,
                 dialect: Dialect::Auto,
                 secured: false,
-                listener: Box::default(),
+                listener: "".into(),
                 certificate: None,
             };
             self.shared.hub.opened(&context, &peer);
