@@ -91,6 +91,8 @@ impl Expiry {
 #[derive(Debug)]
 pub struct Clock {
     origin: Instant,
+    /// Uptime at the origin.
+    first_s: u32,
     uptime_s: AtomicU32,
     unix_s: AtomicI64,
     /// Seconds added by the debugging command that moves the clock.
@@ -102,9 +104,16 @@ pub struct Clock {
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
+        Self::resume(FIRST_UPTIME_S)
+    }
+
+    /// A clock that goes on from this uptime: that of a process before, and the time since.
+    pub fn resume(uptime_s: u32) -> Self {
+        let first_s = uptime_s.max(FIRST_UPTIME_S);
         let clock = Self {
             origin: Instant::now(),
-            uptime_s: AtomicU32::new(FIRST_UPTIME_S),
+            first_s,
+            uptime_s: AtomicU32::new(first_s),
             unix_s: AtomicI64::new(0),
             moved_s: AtomicI64::new(0),
             paused: AtomicBool::new(false),
@@ -130,7 +139,7 @@ impl Clock {
         let elapsed_s = i64::try_from(self.origin.elapsed().as_secs()).unwrap_or(i64::MAX / 2);
         let uptime_s = u32::try_from(elapsed_s + moved_s)
             .unwrap_or(0)
-            .saturating_add(FIRST_UPTIME_S);
+            .saturating_add(self.first_s);
         let unix_s = i64::try_from(unix_us() / 1_000_000).unwrap_or(0) + moved_s;
         self.unix_s.store(unix_s, Ordering::Relaxed);
         self.uptime_s.swap(uptime_s, Ordering::Relaxed) != uptime_s
@@ -209,6 +218,13 @@ mod tests {
         assert_eq!(expiry, Expiry::at(107));
         assert_eq!(expiry.ttl_s(NOW), Some(7));
         assert_eq!(NOW.unix_of(107), NOW.unix_s + 7);
+    }
+
+    #[test]
+    fn a_clock_goes_on_where_another_has_ended() {
+        assert!((5000..5060).contains(&Clock::resume(5000).now().uptime_s));
+        let first = Clock::resume(0).now().uptime_s;
+        assert!((FIRST_UPTIME_S..FIRST_UPTIME_S + 60).contains(&first));
     }
 
     #[test]

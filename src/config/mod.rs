@@ -99,6 +99,8 @@ pub struct Config {
     pub cas: bool,
     /// Ask for huge pages, and take all memory at the start (`-L`).
     pub preallocate: bool,
+    /// The file whose bytes are the memory, so that items outlive the process (`-e`).
+    pub memory_file: Option<PathBuf>,
     /// Whether pages may move between classes.
     pub slab_reassign: bool,
     /// How pages move: 0 by hand, 1 by age, 2 at each eviction.
@@ -225,6 +227,7 @@ impl Default for Config {
             slab_chunk_max: SLAB_PAGE_SIZE / 2,
             cas: true,
             preallocate: false,
+            memory_file: None,
             slab_reassign: true,
             slab_automove: 1,
             slab_automove_ratio: 0.8,

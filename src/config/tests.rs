@@ -289,7 +289,6 @@ const REFUSED: &[(&str, &str)] = &[
         "hash anna true",
     ),
     ("--hash-password anna --hash-method md5", "argon2id"),
-    ("-e /x", "over a restart"),
     ("-N 4", "network card"),
     ("--memory-limt 5", "unexpected argument '--memory-limt'"),
     ("stray", "unexpected argument 'stray'"),

@@ -204,8 +204,9 @@ fn serve(
     server.leave_cluster();
     // Threads that end by and by are not to be taken for stuck ones.
     drop(watched);
-    server.stop(stop.graceful);
+    let remains = server.stop(stop.graceful);
     drop(admin);
+    remains.keep();
     drop(pid_file);
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -61,6 +61,13 @@ pub enum StartError {
     Users(FileError),
     /// The memory of `-m` cannot be had.
     Memory(io::Error),
+    /// The file of `-e` cannot be used.
+    MemoryFile {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        cause: String,
+    },
     /// The system refused a thread or a poll.
     System(io::Error),
 }
@@ -123,6 +130,10 @@ impl fmt::Display for StartError {
                 "cannot read the users (-Y, MEMCACHED_SASL_PWDB): {source}"
             ),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
+            Self::MemoryFile { path, cause } => {
+                let path = path.display();
+                write!(f, "cannot keep items in {path} (-e): {cause}")
+            }
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
     }
@@ -140,7 +151,7 @@ impl std::error::Error for StartError {
             Self::Tls(error) => Some(error),
             Self::Peers(error) => Some(error),
             Self::Users(source) => Some(source),
-            Self::Given(_) | Self::Descriptors { .. } => None,
+            Self::Given(_) | Self::Descriptors { .. } | Self::MemoryFile { .. } => None,
         }
     }
 }

@@ -15,11 +15,13 @@ mod acceptor;
 mod census;
 mod connection;
 mod desk;
+mod disk;
 mod error;
 mod gate;
 mod given;
 mod handshaker;
 mod host;
+mod kept;
 mod listener;
 mod logins;
 mod mailbox;
@@ -53,6 +55,7 @@ use desk::Desk;
 use gate::Gate;
 use handshaker::Handshaker;
 use host::ServerHost;
+use kept::Keeper;
 use listener::{DatagramSocket, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
 use peers::Peers;
@@ -136,6 +139,7 @@ pub struct Server {
     logins: Option<JoinHandle<()>>,
     unix_file: Option<SocketFile>,
     peers: Option<Peers>,
+    keeper: Option<Keeper>,
 }
 
 /// Workers for whom one thread shakes hands. It manages about a thousand RSA handshakes a second,
@@ -260,9 +264,14 @@ impl Server {
     }
 
     /// Stops accepting, answers what has been read, closes all connections and ends all threads.
-    /// A graceful stop waits up to [`DRAIN_MAX_S`] seconds for clients to take their output.
-    pub fn stop(mut self, graceful: bool) {
+    /// A graceful stop waits up to [`DRAIN_MAX_S`] seconds for clients to take their output. What is
+    /// left can be kept for the next start.
+    pub fn stop(mut self, graceful: bool) -> Remains {
         self.halt(graceful);
+        Remains {
+            shared: Arc::clone(&self.shared),
+            keeper: self.keeper.take(),
+        }
     }
 
     fn halt(&mut self, graceful: bool) {
@@ -289,6 +298,22 @@ impl Server {
         join(self.upkeep.take());
         join(self.logins.take());
         self.unix_file = None;
+    }
+}
+
+/// What is left of a server whose threads have ended.
+pub struct Remains {
+    shared: Arc<Shared>,
+    keeper: Option<Keeper>,
+}
+
+impl Remains {
+    /// Keeps items for the next start, where the settings ask for that. From here on nobody may use
+    /// the store: end whoever still looks at it before.
+    pub fn keep(self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.save(&self.shared.store, &self.shared.clock);
+        }
     }
 }
 
@@ -334,7 +359,7 @@ impl Bound {
         } = sockets;
         let count = config.workers.max(1);
         raise_descriptor_limit(&config)?;
-        let store = Store::new(&config.store(count)).map_err(StartError::Memory)?;
+        let (store, clock, keeper) = memory(&config, count)?;
         let door = Door::open(&config).map_err(StartError::Users)?;
         let (control, requests) = Control::new();
         let handshaker_count = tls
@@ -342,7 +367,6 @@ impl Bound {
             .map_or(0, |_| count.div_ceil(WORKERS_PER_HANDSHAKER));
         let registry = Registry::new(count + handshaker_count, config.sampling());
         let census = Arc::new(Census::default());
-        let clock = Clock::start();
         let now_s = clock.now().uptime_s;
 
         let accept_poll = Poll::new().map_err(StartError::System)?;
@@ -405,6 +429,7 @@ impl Bound {
             logins: None,
             unix_file,
             peers: None,
+            keeper,
         };
         let seats = (seats, handshaker_seats);
         server.start_threads(accept_poll, listeners, &census, seats, logins)?;
@@ -480,6 +505,21 @@ impl Server {
         .map_err(StartError::System)?;
         self.acceptor = Some(spawn(ACCEPTOR.to_owned(), || acceptor.run())?);
         Ok(())
+    }
+}
+
+/// The store and its clock, which go on where others have ended if a file has kept them.
+fn memory(config: &Config, workers: usize) -> Result<(Store, Clock, Option<Keeper>), StartError> {
+    let wanted = config.store(workers);
+    match &config.memory_file {
+        None => {
+            let store = Store::new(&wanted).map_err(StartError::Memory)?;
+            Ok((store, Clock::start(), None))
+        }
+        Some(path) => {
+            let (store, clock, keeper) = kept::Memory::open(path)?.store(&wanted)?;
+            Ok((store, clock, Some(keeper)))
+        }
     }
 }
 

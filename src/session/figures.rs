@@ -17,6 +17,9 @@ use crate::time::Now;
 /// A day, in seconds.
 const DAY_S: i64 = 86_400;
 
+/// The table that memcached begins with when no other is asked for, as a power of two.
+const HASH_POWER_MIN: u32 = 16;
+
 /// The build that answers, for `stats larder`.
 pub const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 
@@ -242,8 +245,13 @@ fn commands(list: &mut List<'_>, totals: &Totals, config: &Config) {
 
 fn memory(list: &mut List<'_>, shared: &Shared, store: &StoreTotals) {
     let hub = shared.hub.counts();
+    // memcached's table is never smaller than the one it begins with.
+    let first = match shared.config.hash_power {
+        0 => HASH_POWER_MIN,
+        power => power,
+    };
     list.numbers(&[
-        ("hash_power_level", u64::from(store.index_power)),
+        ("hash_power_level", u64::from(store.index_power.max(first))),
         ("hash_bytes", store.index_bytes),
         ("hash_is_expanding", 0),
     ]);

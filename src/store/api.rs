@@ -508,7 +508,7 @@ pub struct StoreTotals {
     pub malloced_bytes: u64,
     /// Bytes of the index.
     pub index_bytes: u64,
-    /// The index's buckets as a power of two, on memcached's scale.
+    /// Places of the table that memcached would have, as a power of two.
     pub index_power: u32,
     /// Times no chunk could be had.
     pub malloc_fails: u64,

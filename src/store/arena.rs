@@ -15,6 +15,13 @@
 //! the bytes. The words of an index page are reached only as atomics, by anyone. A page never
 //! turns from an index page into anything else.
 //!
+//! The mapping is anonymous, or of a file that keeps its bytes when the process ends. A file could
+//! be written by somebody else, and bytes that change under a reference are what no rule of Rust
+//! allows. So the words above hold for a file that is this process's alone: whoever opens it
+//! ([`Arena::on_file`]) has locked it, and found nobody but its own user able to write it. What
+//! that user does to it behind our back with another program is what it could do to the process,
+//! too. Bytes that a file had before are any bytes: they are read as such, and judged.
+//!
 //! This is the only file with unsafe code. Page 0 is never lent, so that handle 0 means "none".
 
 #![expect(
@@ -23,11 +30,14 @@
 )]
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
+use rustix::fs::{FallocateFlags, fallocate, fstatfs};
+use rustix::io::Errno;
 
 /// A place in the arena, in grains. Zero is no place.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -52,6 +62,9 @@ const OWNER_INDEX: u16 = 0x8000;
 /// Owner of a page whose memory is being returned to the system.
 const OWNER_DISCARD: u16 = 0x7fff;
 
+/// How the system numbers the file system that is memory.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
 /// Words in an index line of 64 bytes.
 pub(super) const LINE_WORDS: usize = 16;
 
@@ -69,6 +82,8 @@ pub(super) struct Geometry {
 /// One reserved mapping.
 pub(super) struct Arena {
     memory: MmapRaw,
+    /// What is mapped, if it is a file.
+    file: Option<File>,
     geometry: Geometry,
     /// Turns a handle into its page.
     handle_shift: u32,
@@ -97,15 +112,37 @@ impl Arena {
     pub(super) fn reserve(geometry: Geometry, huge_pages: bool) -> io::Result<Self> {
         let size = (geometry.page_count as usize) << geometry.page_shift;
         let memory = MmapOptions::new().len(size).no_reserve_swap().map_anon()?;
-        let memory = MmapRaw::from(memory);
+        Ok(Self::new(MmapRaw::from(memory), None, geometry, huge_pages))
+    }
+
+    /// Maps a file, which grows to the size of the arena; it takes room page by page. The caller
+    /// has seen to it that nobody else writes the file for as long as the arena lives.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses the size or the mapping.
+    pub(super) fn on_file(file: File, geometry: Geometry, huge_pages: bool) -> io::Result<Self> {
+        let size = (geometry.page_count as usize) << geometry.page_shift;
+        if file.metadata()?.len() < size as u64 {
+            file.set_len(size as u64)?;
+        }
+        let memory = MmapOptions::new().len(size).map_raw(&file)?;
+        // On a disk a huge page that is written takes back the room that parts of it have given up.
+        let is_memory = fstatfs(&file).is_ok_and(|system| system.f_type == TMPFS_MAGIC);
+        let huge_pages = huge_pages && is_memory;
+        Ok(Self::new(memory, Some(file), geometry, huge_pages))
+    }
+
+    fn new(memory: MmapRaw, file: Option<File>, geometry: Geometry, huge_pages: bool) -> Self {
         if huge_pages {
             // A kernel without huge pages serves as well, only slower.
             let _ = memory.advise(Advice::HugePage);
         }
         // A core dump of a cache is its users' data.
         let _ = memory.advise(Advice::DontDump);
-        Ok(Self {
+        Self {
             memory,
+            file,
             geometry,
             handle_shift: geometry.page_shift - geometry.grain_shift,
             page_mask: (1 << geometry.page_shift) - 1,
@@ -115,7 +152,7 @@ impl Arena {
             notes: (0..geometry.page_count)
                 .map(|_| AtomicU16::new(0))
                 .collect(),
-        })
+        }
     }
 
     /// How this arena is cut.
@@ -214,14 +251,37 @@ impl Arena {
     pub(super) fn discard(&self, page: u32) {
         self.pass(page, OWNER_POOL, OWNER_DISCARD);
         let start = (page as usize) << self.geometry.page_shift;
+        let advice = match self.file {
+            None => UncheckedAdvice::DontNeed,
+            Some(_) => UncheckedAdvice::Remove,
+        };
         // SAFETY: no lease owns the page and none can take it now, so nobody has a reference to
         // its bytes; they read as zero afterwards, which is a valid value. A failure leaves the
-        // memory where it is.
+        // memory where it is. The same holds for the file's part of the page.
         let _ = unsafe {
             self.memory
-                .unchecked_advise_range(UncheckedAdvice::DontNeed, start, self.page_size())
+                .unchecked_advise_range(advice, start, self.page_size())
         };
         self.pass(page, OWNER_DISCARD, OWNER_POOL);
+    }
+
+    /// Has a file find room for a page before it is written. Where there is none, a write to the
+    /// mapping would end the process. False means that the page must not be used.
+    pub(super) fn claim(&self, page: u32) -> bool {
+        let Some(file) = &self.file else {
+            return true;
+        };
+        let start = u64::from(page) << self.geometry.page_shift;
+        match fallocate(
+            file,
+            FallocateFlags::empty(),
+            start,
+            self.page_size() as u64,
+        ) {
+            // A file system that cannot say so before says so when it is too late: as memcached.
+            Ok(()) | Err(Errno::OPNOTSUPP) => true,
+            Err(_) => false,
+        }
     }
 
     /// Has the system find memory for a page now, so that a worker need not wait for it.
@@ -411,6 +471,34 @@ mod tests {
         arena.discard(1);
         lease.take(1);
         assert!(lease.at(handle).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_file_keeps_what_was_written_but_not_what_was_discarded() {
+        let file = tempfile::tempfile().unwrap();
+        let geometry = arena().geometry();
+        let map = || Arc::new(Arena::on_file(file.try_clone().unwrap(), geometry, false).unwrap());
+        let arena = map();
+        let mut lease = leases(&arena, 1).pop().unwrap();
+        for page in [1, 2] {
+            assert!(arena.claim(page));
+            lease.take(page);
+            lease.at_mut(arena.handle_at(page, 0)).fill(7);
+        }
+        lease.give(2);
+        arena.discard(2);
+        drop((lease, arena));
+        let arena = map();
+        let mut lease = leases(&arena, 1).pop().unwrap();
+        lease.take(1);
+        lease.take(2);
+        let all = |page, wanted| {
+            lease
+                .at(arena.handle_at(page, 0))
+                .iter()
+                .all(|b| *b == wanted)
+        };
+        assert!(all(1, 7) && all(2, 0));
     }
 
     #[test]

@@ -206,6 +206,11 @@ impl Classes {
         })
     }
 
+    /// All that decides where an item lies, to be compared with another store's.
+    pub(super) fn tables(&self) -> impl std::fmt::Debug {
+        (&self.wire_sizes, &self.cuts, self.cas)
+    }
+
     /// All cuts.
     pub(super) fn cuts(&self) -> &[Cut] {
         &self.cuts

@@ -35,7 +35,7 @@ const OVERFLOW_WORD: usize = 3;
 const HANDLE_WORD: usize = 4;
 
 /// Items a bucket holds on average before the next one is split.
-const LOAD_MAX: usize = 9;
+pub(super) const LOAD_MAX: usize = 9;
 
 const _: () = {
     assert!(HANDLE_WORD + SLOTS == LINE_WORDS);
@@ -384,6 +384,34 @@ impl Index {
         lease.make_index(page);
         self.pages += 1;
         self.root.pages[self.next_run()].store(page, Ordering::Release);
+    }
+
+    /// Makes as many buckets as there were in another life of the memory, while the index is
+    /// empty. `page` finds the pages for them. False when this index cannot have so many, or there
+    /// is no page.
+    pub(super) fn grow_empty(
+        &mut self,
+        lease: &mut Lease,
+        buckets: u32,
+        mut page: impl FnMut(&mut Lease) -> Option<u32>,
+    ) -> bool {
+        debug_assert_eq!(self.items, 0, "items would be in the wrong buckets");
+        let lines = self.root.arena.lines_per_page();
+        if buckets < self.buckets || buckets.div_ceil(lines) as usize > self.root.pages.len() {
+            return false;
+        }
+        while self.buckets < buckets {
+            if self.split_needs_page() {
+                let Some(page) = page(lease) else {
+                    return false;
+                };
+                self.add_bucket_page(lease, page);
+            }
+            // To the end of this page, or of the wish.
+            self.buckets = buckets.min((self.buckets / lines + 1) * lines);
+        }
+        self.root.buckets.store(self.buckets, Ordering::Release);
+        true
     }
 
     /// Splits one bucket in two. `hash_of` computes an item's hash again.

@@ -69,6 +69,11 @@ impl Queues {
         self.lists[queue as usize].head
     }
 
+    /// Takes over a queue whose links have been found to be right.
+    pub(super) fn adopt(&mut self, queue: Queue, head: Handle, tail: Handle, count: u32) {
+        self.lists[queue as usize] = List { head, tail, count };
+    }
+
     /// Puts an item at the head of a queue.
     pub(super) fn push(&mut self, lease: &mut Lease, queue: Queue, handle: Handle) {
         let list = &mut self.lists[queue as usize];

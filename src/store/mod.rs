@@ -11,6 +11,7 @@
 //!     item     what is written in a chunk                    item.rs
 //!   Pool       pages that no shard has                       pool.rs
 //!   Arena      the bytes                                     arena.rs
+//!   Saved      what outlives the process                     saved.rs
 //! ```
 
 mod api;
@@ -22,6 +23,9 @@ mod lru;
 #[cfg(any(test, fuzzing))]
 pub mod model;
 mod pool;
+mod saved;
+#[cfg(test)]
+mod saved_tests;
 mod shard;
 mod slab;
 mod survey;
@@ -31,6 +35,7 @@ pub mod testing;
 mod tests;
 mod upkeep;
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,6 +44,7 @@ use ahash::RandomState;
 use parking_lot::Mutex;
 
 pub use api::*;
+pub use saved::{Contents, Damage, OpenError, Saved, SavedShard};
 pub use shard::{Fetched, Hit};
 pub use survey::{LargeItem, Largest, LargestSearch};
 
@@ -77,6 +83,12 @@ pub struct Store {
     places: Box<[Place]>,
     common: Arc<Common>,
     item_size_max: u32,
+    /// Pages of the memory limit at the start.
+    limit_pages: u32,
+    /// Ratio of neighbouring chunk sizes.
+    growth: f64,
+    /// What keys are hashed with, where another process has to do the same.
+    hash_keys: Option<[u64; 4]>,
 
     // Settings that change while running. Shards have copies.
     settings: Mutex<Settings>,
@@ -129,6 +141,14 @@ fn shard_count(memory_limit: u64, workers: usize) -> usize {
     1 << wanted.ilog2()
 }
 
+/// The table that memcached would have for as many items as fit so many buckets, as a power of
+/// two. It grows its table at one and a half items a place.
+fn wire_power(buckets: u64) -> u32 {
+    (buckets * index::LOAD_MAX as u64 * 2 / 3)
+        .next_power_of_two()
+        .ilog2()
+}
+
 /// Ratio of neighbouring chunk sizes: the more pages a shard has, the finer.
 fn cut_growth(pages_per_shard: u64) -> f64 {
     match pages_per_shard {
@@ -138,6 +158,52 @@ fn cut_growth(pages_per_shard: u64) -> f64 {
     }
 }
 
+/// Where items are.
+enum Memory {
+    /// Nowhere after the end.
+    Anonymous,
+    /// In a file. Keys are hashed with these numbers.
+    File { file: File, hash_keys: [u64; 4] },
+}
+
+impl Memory {
+    fn map(&self, geometry: Geometry, huge_pages: bool) -> io::Result<Arena> {
+        match self {
+            Self::Anonymous => Arena::reserve(geometry, huge_pages),
+            Self::File { file, .. } => Arena::on_file(file.try_clone()?, geometry, huge_pages),
+        }
+    }
+
+    fn hasher(&self, seed: Option<u64>) -> RandomState {
+        match (self, seed) {
+            (Self::File { hash_keys, .. }, _) => {
+                let [a, b, c, d] = *hash_keys;
+                RandomState::with_seeds(a, b, c, d)
+            }
+            (Self::Anonymous, None) => RandomState::new(),
+            (Self::Anonymous, Some(seed)) => {
+                RandomState::with_seed(usize::try_from(seed).unwrap_or(0))
+            }
+        }
+    }
+}
+
+/// What memory that has been in use decides, and settings else.
+#[derive(Default)]
+struct Build {
+    shards: Option<usize>,
+    growth: Option<f64>,
+    /// The pages with items, and the shard of each.
+    owners: Option<Vec<(u32, usize)>>,
+}
+
+/// The shard of a hash, of so many.
+#[inline]
+fn place_of(hash: u64, shards: usize) -> usize {
+    // The top bits choose the shard; the index uses the low 40.
+    (hash >> 48) as usize & (shards - 1)
+}
+
 impl Store {
     /// Reserves address space for `config.memory_limit` bytes and more.
     ///
@@ -145,14 +211,16 @@ impl Store {
     ///
     /// When the address space cannot be had, or the limit leaves no page to a shard.
     pub fn new(config: &StoreConfig) -> io::Result<Self> {
+        Self::build(config, &Memory::Anonymous, &Build::default())
+    }
+
+    fn build(config: &StoreConfig, memory: &Memory, build: &Build) -> io::Result<Self> {
         let mut geometry = geometry(config.memory_limit);
         let page_size = 1_u64 << geometry.page_shift;
         let limit_pages = (config.memory_limit >> geometry.page_shift).max(4);
+        let huge_pages = config.memory_limit >= 64 << 20 || config.preallocate;
         let arena = loop {
-            match Arena::reserve(
-                geometry,
-                config.memory_limit >= 64 << 20 || config.preallocate,
-            ) {
+            match memory.map(geometry, huge_pages) {
                 Ok(arena) => break Arc::new(arena),
                 // A system that limits address space gets along with less to spare.
                 Err(_) if u64::from(geometry.page_count) / 2 > limit_pages => {
@@ -162,9 +230,12 @@ impl Store {
             }
         };
         let shards = shard_count(config.memory_limit, config.workers);
+        let shards = build.shards.unwrap_or(shards);
         let growth = cut_growth(limit_pages / shards as u64);
+        let growth = build.growth.unwrap_or(growth);
         let limit = u32::try_from(limit_pages).unwrap_or(u32::MAX);
-        let seed = config.hash_seed;
+        // What is there already may be more than the limit allows, until it has been looked at.
+        let first_limit = build.owners.as_ref().map_or(limit, |_| u32::MAX);
         let common = Arc::new(Common {
             classes: Classes::new(
                 config,
@@ -172,13 +243,19 @@ impl Store {
                 1 << geometry.grain_shift,
                 growth,
             ),
-            pool: Pool::new(Arc::clone(&arena), limit),
-            hasher: seed.map_or_else(RandomState::new, |seed| {
-                RandomState::with_seed(usize::try_from(seed).unwrap_or(0))
-            }),
+            pool: Pool::new(Arc::clone(&arena), first_limit),
+            hasher: memory.hasher(config.hash_seed),
             evict: config.evict,
             record: AtomicBool::new(false),
         });
+        let count = u16::try_from(shards).unwrap_or(u16::MAX);
+        let mut leases = arena::leases(&arena, count);
+        if let Some(owners) = &build.owners
+            && !common.pool.take_again(&mut leases, owners)
+        {
+            let cause = "pages of the memory file are said to be where none can be";
+            return Err(io::Error::other(cause));
+        }
         // The first pages are ready before the first request; upkeep keeps some ahead.
         let ready = if config.preallocate {
             limit
@@ -186,8 +263,7 @@ impl Store {
             WARM_PAGES
         };
         common.pool.warm_up(ready, ready);
-        let count = u16::try_from(shards).unwrap_or(u16::MAX);
-        let places: Option<Box<[Place]>> = arena::leases(&arena, count)
+        let places: Option<Box<[Place]>> = leases
             .into_iter()
             .zip(0..)
             .map(|(lease, number)| {
@@ -203,6 +279,12 @@ impl Store {
             places,
             common,
             item_size_max: config.item_size_max,
+            limit_pages: limit,
+            growth,
+            hash_keys: match memory {
+                Memory::Anonymous => None,
+                Memory::File { hash_keys, .. } => Some(*hash_keys),
+            },
             settings: Mutex::new(Settings {
                 lru: config.lru,
                 balance: config.balance,
@@ -215,8 +297,7 @@ impl Store {
 
     #[inline]
     fn place_number(&self, hash: KeyHash) -> usize {
-        // The top bits choose the shard; the index uses the low 40.
-        (hash.0 >> 48) as usize & (self.places.len() - 1)
+        place_of(hash.0, self.places.len())
     }
 
     #[inline]
@@ -564,7 +645,7 @@ impl Store {
         totals.free_pages = u64::from(pool.warm);
         totals.malloced_bytes = (u64::from(pool.lent) + u64::from(pool.warm)) * totals.page_size;
         totals.memory_limit = self.memory_limit();
-        totals.index_power = buckets.max(1).ilog2();
+        totals.index_power = wire_power(buckets);
         let upkeep = self.upkeep.lock();
         totals.crawler_running = upkeep.crawling();
         totals.crawler_starts = upkeep.crawler_starts();

@@ -6,10 +6,11 @@
 //! only if the store has counted an eviction for it.
 
 use std::collections::HashMap;
+use std::fs::File;
 
 use super::{
-    Arithmetic, ArithmeticError, Delete, DeleteStatus, Fetch, Fetched, KeyHash, Pin, Put, PutMode,
-    PutStatus, Store, StoreConfig,
+    Arithmetic, ArithmeticError, Contents, Delete, DeleteStatus, Fetch, Fetched, KeyHash,
+    OpenError, Pin, Put, PutMode, PutStatus, Saved, Store, StoreConfig,
 };
 use crate::time::{Expiry, Now};
 
@@ -57,9 +58,24 @@ impl Model {
     ///
     /// If the store cannot be built.
     pub fn new(config: &StoreConfig) -> Self {
+        let store = Store::new(config).expect("the store is built");
+        Self::around(config, store)
+    }
+
+    /// Nothing stored, in a store whose memory is this file.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be built.
+    pub fn on_file(config: &StoreConfig, file: &File) -> Self {
+        let store = Store::on_file(config, file, Contents::Empty([1, 2, 3, 4]));
+        Self::around(config, store.expect("the store is built"))
+    }
+
+    fn around(config: &StoreConfig, store: Store) -> Self {
         Self {
             evict: config.evict,
-            store: Store::new(config).expect("the store is built"),
+            store,
             entries: HashMap::new(),
             now: Now {
                 uptime_s: 100,
@@ -74,6 +90,27 @@ impl Model {
     /// The store under test.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Ends the store, and goes on with another in the same file, which has to have everything
+    /// that this one had. Values that are being sent end with it.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be built again.
+    pub fn restart(&mut self, config: &StoreConfig, file: &File) {
+        // Counters begin again, so what has been evicted is to be known before.
+        let keys: Vec<Vec<u8>> = self.entries.keys().cloned().collect();
+        for key in keys {
+            self.agree(&key);
+        }
+        self.missing = 0;
+        self.pins.clear();
+        let items = self.store.totals().curr_items;
+        let saved = save(&self.store);
+        self.store = restore(config, file, &saved).expect("nothing has changed");
+        self.store.check();
+        assert_eq!(self.store.totals().curr_items, items);
     }
 
     /// Runs one operation.
@@ -480,6 +517,32 @@ impl Model {
 }
 
 /// A value for three bytes: mostly small, now and then long enough for many pieces.
+/// What outlives a store on a file, by way of bytes.
+///
+/// # Panics
+///
+/// If it is not on a file.
+pub fn save(store: &Store) -> Saved {
+    let shards = (0..store.shard_count()).map(|number| store.save_shard(number));
+    let saved = store.saved(shards.collect()).expect("a store on a file");
+    let bytes = postcard::to_allocvec(&saved).expect("bytes");
+    postcard::from_bytes(&bytes).expect("the same")
+}
+
+/// The store that was saved.
+///
+/// # Errors
+///
+/// When something has changed since.
+pub fn restore(config: &StoreConfig, file: &File, saved: &Saved) -> Result<Store, OpenError> {
+    let store = Store::on_file(config, file, Contents::Saved(saved))?;
+    for number in 0..store.shard_count() {
+        store.restore_shard(number, saved)?;
+    }
+    store.end_restore();
+    Ok(store)
+}
+
 fn value_of(size: u8, fill: u8, detail: u8) -> Vec<u8> {
     let size = match size {
         0..10 => return format!("{}", u64::from(fill) << (detail & 31)).into_bytes(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::arena::{Arena, Lease};
+use super::arena::{Arena, Geometry, Lease};
 
 /// The pages that no shard has.
 #[derive(Debug)]
@@ -60,6 +60,31 @@ impl Pool {
         }
     }
 
+    /// Lends pages that have been lent before, in another life of the memory; to be called before
+    /// any other is lent. False when one of them cannot be.
+    pub(super) fn take_again(&self, leases: &mut [Lease], owners: &[(u32, usize)]) -> bool {
+        let mut state = self.state.lock();
+        let geometry = self.arena.geometry();
+        let mut owner_of = std::collections::BTreeMap::new();
+        for (page, owner) in owners {
+            let is_free = owner_of.insert(*page, *owner).is_none();
+            if !is_free || *page == 0 || *page >= geometry.page_count || *owner >= leases.len() {
+                return false;
+            }
+        }
+        for (page, owner) in &owner_of {
+            // Whatever lies between is memory of nobody.
+            for unused in state.fresh..*page {
+                self.arena.discard(unused);
+                state.cold.push(unused);
+            }
+            leases[*owner].take(*page);
+            state.fresh = page + 1;
+            state.lent += 1;
+        }
+        true
+    }
+
     /// Lends a page, if the limit allows.
     pub(super) fn take(&self, lease: &mut Lease) -> Option<u32> {
         let mut state = self.state.lock();
@@ -67,8 +92,19 @@ impl Pool {
             return None;
         }
         let state = &mut *state;
-        let mut stacks = [&mut state.warm, &mut state.ahead, &mut state.cold];
+        let mut stacks = [&mut state.warm, &mut state.ahead];
         let page = match stacks.iter_mut().find_map(|stack| stack.pop()) {
+            Some(page) => page,
+            None => self.take_without_memory(state)?,
+        };
+        state.lent += 1;
+        lease.take(page);
+        Some(page)
+    }
+
+    /// A page without memory behind it, for which there is room.
+    fn take_without_memory(&self, state: &mut State) -> Option<u32> {
+        let page = match state.cold.pop() {
             Some(page) => page,
             None if state.fresh < self.arena.geometry().page_count => {
                 state.fresh += 1;
@@ -76,9 +112,11 @@ impl Pool {
             }
             None => return None,
         };
-        state.lent += 1;
-        lease.take(page);
-        Some(page)
+        if self.arena.claim(page) {
+            return Some(page);
+        }
+        state.cold.push(page);
+        None
     }
 
     /// Takes a page back. Beyond the limit its memory goes back to the system.
@@ -121,6 +159,11 @@ impl Pool {
         }
     }
 
+    /// How the arena is cut.
+    pub(super) fn geometry(&self) -> Geometry {
+        self.arena.geometry()
+    }
+
     /// Bytes of a page.
     pub(super) fn page_size(&self) -> u64 {
         self.arena.page_size() as u64
@@ -159,6 +202,15 @@ impl Pool {
                 state.fresh += 1;
                 state.fresh - 1
             };
+            if !self.arena.claim(page) {
+                let mut state = self.state.lock();
+                if state.fresh == page + 1 {
+                    state.fresh = page;
+                } else {
+                    state.cold.push(page);
+                }
+                return;
+            }
             self.arena.populate(page);
             self.state.lock().ahead.push(page);
         }

@@ -15,7 +15,7 @@
 //! allocating and freeing cost O(1), and taking a whole page away needs no search.
 
 use super::arena::{Handle, Lease};
-use super::item;
+use super::item::{self, Kind};
 
 /// Bytes of a page before its first chunk.
 pub(super) const PAGE_HEADER_SIZE: usize = 64;
@@ -51,6 +51,15 @@ pub(super) struct CutPages {
     pub(super) used: u64,
     /// Chunks that a page holds.
     pub(super) capacity: u32,
+}
+
+/// Chunks of a page by what they hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KindCounts {
+    /// Items.
+    pub(super) linked: u32,
+    /// Pieces of long values.
+    pub(super) pieces: u32,
 }
 
 /// All pages of a shard that hold items.
@@ -168,7 +177,14 @@ impl Slabs {
         item::set_word(header, CAPACITY, list.capacity);
         item::set_word(header, FRESH, narrow(PAGE_HEADER_SIZE));
         item::set_word(header, EXPIRY, NO_EXPIRY);
-        item::set_word(header, PAGE_NEXT, list.first);
+        self.enter_page(lease, page);
+        self.list(lease, page);
+    }
+
+    /// Makes a page the newest of its cut.
+    fn enter_page(&mut self, lease: &mut Lease, page: u32) {
+        let list = &mut self.cuts[usize::from(lease.note(page))];
+        set_field(lease, page, PAGE_NEXT, list.first);
         if list.first == 0 {
             list.last = page;
         } else {
@@ -176,7 +192,70 @@ impl Slabs {
         }
         list.first = page;
         list.pages += 1;
-        self.list(lease, page);
+    }
+
+    /// Takes over a page of a cut as it was in another life of the memory: its chunks are judged
+    /// by their kind, and everything else about it is made anew. Returns how many chunks of each
+    /// kind it has, or `None` when it can be no page of this cut.
+    pub(super) fn adopt_page(
+        &mut self,
+        lease: &mut Lease,
+        cut: u16,
+        page: u32,
+    ) -> Option<KindCounts> {
+        let list = &mut self.cuts[usize::from(cut)];
+        let step = list.chunk_size;
+        let fresh = field(lease, page, FRESH) as usize;
+        let ever_used = fresh.checked_sub(PAGE_HEADER_SIZE)?;
+        if !ever_used.is_multiple_of(step) || ever_used / step > list.capacity as usize {
+            return None;
+        }
+        lease.set_note(page, cut);
+        let mut counts = KindCounts::default();
+        let mut free = 0;
+        let start = lease.arena().handle_at(page, 0);
+        let bytes = lease.at_mut(start);
+        for offset in (PAGE_HEADER_SIZE..fresh).step_by(step) {
+            let chunk = &mut bytes[offset..offset + step];
+            match item::kind_of(chunk) {
+                Kind::Linked => counts.linked += 1,
+                Kind::Piece => counts.pieces += 1,
+                Kind::Detached => return None,
+                Kind::Free => {
+                    item::set_word(chunk, 0, 0);
+                    item::set_word(chunk, 4, free);
+                    free = narrow(offset);
+                }
+            }
+        }
+        let used = counts.linked + counts.pieces;
+        list.used += u64::from(used);
+        bytes[..PAGE_HEADER_SIZE].fill(0);
+        item::set_word(bytes, CAPACITY, list.capacity);
+        item::set_word(bytes, USED, used);
+        item::set_word(bytes, FREE, free);
+        item::set_word(bytes, FRESH, narrow(fresh));
+        item::set_word(bytes, EXPIRY, NO_EXPIRY);
+        let is_full = used == list.capacity;
+        self.enter_page(lease, page);
+        if !is_full {
+            self.list(lease, page);
+        }
+        Some(counts)
+    }
+
+    /// Whether something that is said to be the place of a used chunk is one, of a page of `cut`
+    /// that has been taken over.
+    pub(super) fn is_chunk(&self, lease: &Lease, handle: Handle, cut: u16) -> bool {
+        let arena = lease.arena();
+        let page = arena.page_of(handle);
+        if page >= arena.geometry().page_count || !lease.owns(page) || lease.note(page) != cut {
+            return false;
+        }
+        let offset = arena.offset_of(handle);
+        offset >= PAGE_HEADER_SIZE
+            && offset < field(lease, page, FRESH) as usize
+            && (offset - PAGE_HEADER_SIZE).is_multiple_of(self.cut(cut).chunk_size)
     }
 
     /// Takes a page away from its cut. What is in it counts as gone.

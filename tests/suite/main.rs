@@ -28,6 +28,7 @@ mod operations;
 mod package;
 mod page;
 mod process;
+mod restart;
 mod rights;
 mod sasl;
 mod siege;

@@ -1,8 +1,10 @@
 //! Settings of memory, eviction and expiry.
 
+use std::path::PathBuf;
+
 use super::{Group, Kind, ROW, Setting, Support, stat, stat_as};
 use crate::config::value::{
-    bytes, decimal, expected, hash_algorithm, integer, show_bytes, show_yes, slab_sizes, yes,
+    bytes, decimal, expected, hash_algorithm, integer, show_bytes, show_yes, slab_sizes, text, yes,
 };
 use crate::config::{ITEM_SIZE_MAX_HIGH, ITEM_SIZE_MAX_LOW, SLAB_PAGE_SIZE};
 
@@ -221,9 +223,21 @@ pub(super) const ROWS: &[Setting] = &[
         short: Some('e'),
         kind: Kind::Value("FILE"),
         group: Group::Memory,
-        help: "Keep items over a restart.",
-        stat: stat_as("memory_file", |_| "(null)".to_owned()),
-        support: Support::Refused("This version of larderd cannot keep items over a restart."),
+        help: "Keep items over a restart: their memory is this file, in a file system that is memory \
+               (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, \
+               or when anything does not fit, larderd starts empty and says why.",
+        apply: |config, value| {
+            config.memory_file = Some(PathBuf::from(text(value)?));
+            Ok(())
+        },
+        show: |config| {
+            let file = config.memory_file.as_ref();
+            file.map_or_else(String::new, |file| file.display().to_string())
+        },
+        stat: stat_as("memory_file", |config| {
+            let file = config.memory_file.as_ref();
+            file.map_or_else(|| "(null)".to_owned(), |file| file.display().to_string())
+        }),
         ..ROW
     },
     Setting {

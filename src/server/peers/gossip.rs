@@ -16,7 +16,8 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::{Domain, Socket, Type};
 
-use super::{Order, Orders, PeersError, disk, read_keys};
+use super::super::disk;
+use super::{Order, Orders, PeersError, read_keys};
 use crate::cluster::membership::{Event, Membership, Output, Setup};
 use crate::cluster::message::{Message, Packet};
 use crate::cluster::roster::Roster;
@@ -480,7 +481,11 @@ impl Gossip {
 
     fn write_state(&mut self) -> io::Result<()> {
         if let Some(path) = &self.state_file {
-            disk::replace(path, state::encode(self.membership.saved()).as_bytes())?;
+            disk::replace(
+                path,
+                state::encode(self.membership.saved()).as_bytes(),
+                disk::STATE_MODE,
+            )?;
         }
         self.unsaved = false;
         Ok(())

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::{Order, PeersError, disk};
+use super::super::disk;
+use super::{Order, PeersError};
 use crate::cluster::listing::{LISTING_SIZE_MAX, Listing, decode_state, encode_state};
 use crate::cluster::{Directory, Document};
 use crate::config::Config;
@@ -151,7 +152,8 @@ pub(super) fn publish(
 ) -> Result<(), PeersError> {
     if let Some(path) = state_file {
         let text = encode_state(document);
-        disk::replace(path, text.as_bytes()).map_err(|e| PeersError::file(STATE, path, e))?;
+        disk::replace(path, text.as_bytes(), disk::STATE_MODE)
+            .map_err(|e| PeersError::file(STATE, path, e))?;
     }
     for advice in document.advice() {
         log::warn!("cluster: {advice}");

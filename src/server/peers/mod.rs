@@ -10,7 +10,6 @@
 //! What is decided is decided in `crate::cluster`; here are the socket, the thread, the timers and
 //! the disk. A daemon without settings of a cluster has no such thread.
 
-mod disk;
 mod gossip;
 mod listed;
 mod lookup;
@@ -20,7 +19,7 @@ mod seeds;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -28,6 +27,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use mio::Waker;
 
+use super::disk;
 use crate::cluster::seal::Keys;
 use crate::cluster::{Directory, Inbox, Node, Source};
 use crate::config::Config;
@@ -281,12 +281,4 @@ fn read_keys(path: &Path) -> Result<Keys, PeersError> {
         );
     }
     Keys::parse(&text).map_err(|error| PeersError::wrong(option, path, error))
-}
-
-/// The parent of a path that may have none.
-fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }

@@ -2,13 +2,15 @@
 //!
 //! Everything here is sequential code, run under the shard's lock. The files beside this one
 //! hold what a request does ([`read`], [`mod@write`], [`mod@join`], [`upload`]), how room is made ([`room`]),
-//! what happens by itself ([`upkeep`]) and what is reported ([`report`]).
+//! what happens by itself ([`upkeep`]), what is reported ([`report`]) and what outlives the process
+//! ([`restore`]).
 
 #[cfg(any(test, fuzzing))]
 mod check;
 mod join;
 mod read;
 mod report;
+mod restore;
 mod room;
 mod upkeep;
 mod upload;

@@ -3,7 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Mode of a file that the operator's group may read.
+pub(super) const STATE_MODE: u32 = 0o640;
 
 /// Reads a file that has so many bytes at most.
 ///
@@ -21,12 +24,13 @@ pub(super) fn read(path: &Path, size_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Replaces a file as a whole: after a crash there is the old one or the new one.
+/// Replaces a file as a whole, by one with this mode, such as 0o640: after a crash there is the old
+/// one or the new one.
 ///
 /// # Errors
 ///
 /// Those of the system.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -34,13 +38,31 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o640)
+        .mode(mode)
         .open(&new)?;
     file.write_all(bytes)?;
     file.sync_data()?;
     drop(file);
     std::fs::rename(&new, path)?;
-    File::open(super::folder(path))?.sync_all()
+    File::open(folder(path))?.sync_all()
+}
+
+/// Removes a file, for good even if the host fails now.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)?;
+    File::open(folder(path))?.sync_all()
+}
+
+/// The parent of a path that may have none.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Whether everybody on this host may read a file.
@@ -57,12 +79,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         for text in ["one", "another", ""] {
-            replace(&path, text.as_bytes()).unwrap();
+            replace(&path, text.as_bytes(), 0o600).unwrap();
             assert_eq!(read(&path, 10).unwrap(), text.as_bytes());
         }
         let count = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(count, 1);
-        assert!(replace(&folder.path().join("no/state"), b"").is_err());
+        assert!(replace(&folder.path().join("no/state"), b"", 0o600).is_err());
+        remove(&path).unwrap();
+        assert!(!path.exists() && remove(&path).is_err());
     }
 
     #[test]
