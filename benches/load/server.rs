@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use larder::client::load::keys::{KeySpace, Popularity, Sizes};
 use larder::client::load::process::CpuTime;
 use larder::client::load::{Arrivals, Limit, Spec, Wait};
-use larder::client::{Address, Connection};
+use larder::client::{Access, Address, Connection};
 use larder::protocol::client::Dialect;
 
 use super::cores;
@@ -105,7 +105,7 @@ impl Server {
     pub(crate) fn load(&self) -> Spec {
         Spec {
             server: self.target(),
-            login: None,
+            access: Access::plain(Duration::from_secs(10)),
             dialect: Dialect::Text,
             threads: 1,
             connections: CONNECTION_COUNT,
@@ -139,7 +139,8 @@ impl Server {
 
     /// A connection for single requests.
     pub(crate) fn connect(&self) -> io::Result<Connection> {
-        Connection::open(&self.target(), Duration::from_secs(10)).map_err(io::Error::other)
+        Connection::open(&self.target(), &Access::plain(Duration::from_secs(10)))
+            .map_err(io::Error::other)
     }
 
     /// One number of `stats`.

@@ -245,7 +245,7 @@ fn range(text: &str) -> Result<(u32, u32), String> {
 
 /// Loads the daemon, and prints what that showed.
 pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let spec = spec(session, arguments);
+    let spec = spec(session, arguments)?;
     spec.check()?;
     if arguments.get_flag("preload") {
         load::fill(&spec, 0..spec.keys.count)?;
@@ -258,16 +258,16 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
     }
 }
 
-fn spec(session: &Session, arguments: &ArgMatches) -> Spec {
+fn spec(session: &Session, arguments: &ArgMatches) -> Result<Spec, Error> {
     let number = |name| arguments.get_one::<u32>(name).copied().unwrap_or_default();
     let share = |name| arguments.get_one::<f64>(name).copied().unwrap_or_default();
     let cache_aside = arguments.get_flag("cache-aside");
     // Whoever asks for sets besides has them.
     let sets_given = arguments.value_source("sets") == Some(clap::parser::ValueSource::CommandLine);
     let counted = time(arguments, "duration").unwrap_or(Duration::from_secs(10));
-    Spec {
-        server: session.server.clone(),
-        login: session.login.clone(),
+    Ok(Spec {
+        server: session.server()?,
+        access: session.access.clone(),
         dialect: match arguments.get_one::<String>("protocol").map(String::as_str) {
             Some("meta") => Dialect::Meta,
             Some("binary") => Dialect::Binary,
@@ -314,14 +314,14 @@ fn spec(session: &Session, arguments: &ArgMatches) -> Spec {
             Wait::Sleep
         },
         verify: arguments.get_flag("verify"),
-        timeout: session.timeout,
+        timeout: session.access.timeout,
         server_pid: arguments.get_one("server-pid").copied(),
         cores: arguments
             .get_many::<u32>("cores")
             .unwrap_or_default()
             .map(|&core| core as usize)
             .collect(),
-    }
+    })
 }
 
 fn time(arguments: &ArgMatches, name: &str) -> Option<Duration> {

@@ -97,7 +97,8 @@ fn owner_command() -> Command {
         ))
 }
 
-fn known() -> String {
+/// The names of all clients whose rules are known.
+pub(super) fn known() -> String {
     let names: Vec<&str> = Client::ALL.iter().map(|client| client.name()).collect();
     names.join(", ")
 }
@@ -114,9 +115,48 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
     }
 }
 
+/// Where a node is.
+pub(super) fn address(node: &Node) -> Address {
+    Address::Tcp {
+        host: node
+            .ip()
+            .map_or_else(|| node.name().to_owned(), |ip| ip.to_string()),
+        port: node.port(),
+    }
+}
+
+/// A daemon that was named, as a node on a list that clients are given.
+pub(super) fn node(address: &Address) -> Result<Node, Error> {
+    let Address::Tcp { host, port } = address else {
+        let words = "--placement is about nodes, and a unix socket is none";
+        return Err(Error::Usage(words.to_owned()));
+    };
+    Node::new(host, host.parse().ok(), *port).map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// The nodes that the first daemon which answers tells clients of.
+pub(super) fn listed(session: &Session) -> Result<Vec<Node>, Error> {
+    let mut result = Err(Error::NotFound);
+    for server in &session.servers {
+        result = session
+            .connect_to(server)
+            .and_then(|mut connection| served(&mut connection))
+            .map(Document::into_nodes);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
 /// The list that the daemon serves.
 fn document(session: &Session) -> Result<Document, Error> {
-    let bytes = session.connect()?.config(b"cluster")?;
+    served(&mut session.connect()?)
+}
+
+/// The list that a daemon serves.
+pub(super) fn served(connection: &mut Connection) -> Result<Document, Error> {
+    let bytes = connection.config(b"cluster")?;
     let bytes = bytes.ok_or(Error::NotFound)?;
     Document::parse(&bytes)
         .map_err(|error| Error::Refused(format!("a list that clients cannot read: {error}")))
@@ -252,7 +292,7 @@ fn declare(session: &Session, old: &Document, nodes: Vec<Node>) -> Result<(), Er
     for connection in &mut told {
         connection.set_config(b"cluster", &new.encode())?;
     }
-    let until = Instant::now() + session.timeout;
+    let until = Instant::now() + session.access.timeout;
     loop {
         let now = document(session)?;
         if now.nodes() == new.nodes() {
@@ -269,18 +309,14 @@ fn declare(session: &Session, old: &Document, nodes: Vec<Node>) -> Result<(), Er
 
 /// A connection to a node, and the version that it serves.
 fn open(session: &Session, node: &Node) -> Result<(Connection, u32), Error> {
-    let host = node
-        .ip()
-        .map_or_else(|| node.name().to_owned(), |ip| ip.to_string());
-    let port = node.port();
-    let mut connection = session.connect_to(&Address::Tcp { host, port })?;
+    let mut connection = session.connect_to(&address(node))?;
     let bytes = connection.config(b"cluster")?.unwrap_or_default();
     let served = Document::parse(&bytes).map_or(0, |document| document.version());
     Ok((connection, served))
 }
 
 /// Rows with their columns aligned.
-fn table<'a, const COUNT: usize>(
+pub(super) fn table<'a, const COUNT: usize>(
     rows: impl Iterator<Item = &'a [String; COUNT]> + Clone,
 ) -> String {
     let mut widths = [0; COUNT];

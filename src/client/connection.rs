@@ -1,98 +1,23 @@
-//! One blocking connection to a daemon.
+//! One blocking connection to a daemon: bytes out, lines, blocks and packets in.
 //!
-//! [`Address`] says where the daemon is; [`Connection::open`] goes there. Every wait is bounded by
-//! the time limit that the connection was opened with, and memory by what the daemon has really
-//! sent.
+//! [`Connection::open`] goes there and logs in. What can be asked is in `requests.rs`; how one logs
+//! in is in `login.rs`. Every wait is bounded by the time limit of [`Access`], and memory by what
+//! the daemon has really sent.
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::limits::PORT_DEFAULT;
+use super::stream::{Address, Stream};
+use super::tls::Tls;
+use crate::protocol::client::binary::{self, Packet, Request};
 use crate::protocol::client::{self as wire, Malformed, REPLY_LINE_SIZE_MAX, Reply};
 
 /// Bytes read at a time.
 const READ_SIZE: usize = 64 << 10;
-
-/// Where a daemon is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Address {
-    /// A host's name or address, and a port.
-    Tcp {
-        /// A name or an address, without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// A unix socket.
-    Unix(PathBuf),
-}
-
-impl FromStr for Address {
-    type Err = String;
-
-    /// Reads `HOST`, `HOST:PORT`, `[IPV6]:PORT`, or a path, which has a slash in it.
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains('/') {
-            return Ok(Self::Unix(text.into()));
-        }
-        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, "")) => (host, None),
-            Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or(port))),
-            // An address of IP version 6 has several colons and, without brackets, no port.
-            None if text.matches(':').count() > 1 => (text, None),
-            None => match text.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            },
-        };
-        let port = match port {
-            None => PORT_DEFAULT,
-            Some(port) => port.parse().map_err(|_| format!("{port:?} is no port"))?,
-        };
-        if host.is_empty() {
-            return Err("a host is missing: HOST:PORT or the path of a unix socket".to_owned());
-        }
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// The socket itself, connected and blocking.
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// An item as a client sees it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Item {
-    /// What the client that stored it noted beside it.
-    pub flags: u32,
-    /// Changes with every change of the item.
-    pub cas: u64,
-    /// The value.
-    pub value: Vec<u8>,
-}
 
 /// Who one is to a daemon that asks for a login.
 #[derive(Clone)]
@@ -112,45 +37,120 @@ impl fmt::Debug for Login {
     }
 }
 
+/// How a daemon is come to.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Longest wait, each time.
+    pub timeout: Duration,
+    /// How connections are encrypted, if they are.
+    pub tls: Option<Tls>,
+    /// Who is asking, if the daemon wants to know.
+    pub login: Option<Login>,
+    /// Whether to speak in packets from the first byte on.
+    pub binary: bool,
+}
+
+impl Access {
+    /// Plain text, and nobody in particular.
+    pub fn plain(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            tls: None,
+            login: None,
+            binary: false,
+        }
+    }
+}
+
+/// What became of a wish to log in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoggedIn {
+    /// There was none.
+    Nobody,
+    /// The daemon knows who asks.
+    Yes,
+    /// The daemon asks nobody; no password has been sent.
+    Unneeded,
+}
+
 /// A conversation with a daemon, one request at a time.
 pub struct Connection {
     stream: Stream,
+    /// Whether it is in packets. The first byte has decided that for good.
+    binary: bool,
+    logged_in: LoggedIn,
     /// Received bytes; those before `start` are done with.
     input: Vec<u8>,
     start: usize,
 }
 
 impl Connection {
-    /// Connects, trying each address that the host's name stands for. No wait, here or later, is
-    /// longer than `timeout`.
+    /// Connects, trying each address that the host's name stands for, and logs in where that is
+    /// asked for: by text, or by packets when the daemon speaks nothing else. No wait, here or
+    /// later, is longer than the time limit.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] when nobody answers.
-    pub fn open(address: &Address, timeout: Duration) -> Result<Self, Error> {
+    /// [`Error::Connect`] when nobody answers, and [`Error::Refused`] when the login fails.
+    pub fn open(address: &Address, access: &Access) -> Result<Self, Error> {
+        let mut connection = Self::bare(address, access, access.binary)?;
+        let Some(login) = &access.login else {
+            return Ok(connection);
+        };
+        connection.logged_in = if access.binary {
+            connection.log_in_by_packets(login)?
+        } else {
+            match connection.log_in_by_text(login) {
+                // It has closed the connection because it speaks packets only.
+                Err(Error::Broken(cause)) if is_end(&cause) => {
+                    connection = Self::bare(address, access, true)?;
+                    connection.log_in_by_packets(login)?
+                }
+                other => other?,
+            }
+        };
+        Ok(connection)
+    }
+
+    fn bare(address: &Address, access: &Access, binary: bool) -> Result<Self, Error> {
         Ok(Self {
-            stream: Stream::open(address, timeout)?,
+            stream: Stream::open(address, access.timeout, access.tls.as_ref())?,
+            binary,
+            logged_in: LoggedIn::Nobody,
             input: Vec::new(),
             start: 0,
         })
     }
 
-    /// Logs in by the text protocol, as `-Y` of the daemon asks for: by a `set` whose value is
-    /// the user's name and password.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn login(&mut self, login: &Login) -> Result<(), Error> {
-        let mut words = Zeroizing::new(login.user.clone().into_bytes());
-        words.push(b' ');
-        words.extend_from_slice(&login.password);
-        self.set(b"login", 0, 0, &words)
-    }
-
     /// The socket, when no reply is awaited.
     pub(super) fn into_stream(self) -> Stream {
         self.stream
+    }
+
+    /// Whether the conversation is in packets.
+    pub fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// What became of the login.
+    pub fn logged_in(&self) -> LoggedIn {
+        self.logged_in
+    }
+
+    /// Whether others on the way could read along.
+    pub fn is_exposed(&self) -> bool {
+        self.stream.is_exposed()
+    }
+
+    /// Sets how long each wait may be from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Broken`].
+    pub fn set_patience(&mut self, patience: Duration) -> Result<(), Error> {
+        self.stream
+            .set_read_timeout(patience)
+            .map_err(Error::Broken)
     }
 
     /// Sends bytes.
@@ -159,19 +159,22 @@ impl Connection {
     ///
     /// [`Error::Broken`]; this is so for all that follows.
     pub fn send(&mut self, request: &[u8]) -> Result<(), Error> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_all(request),
-            Stream::Unix(stream) => stream.write_all(request),
-        }
-        .map_err(Error::Broken)
+        self.stream
+            .write_all(request)
+            .and_then(|()| self.stream.flush())
+            .map_err(Error::Broken)
     }
 
     /// Sends one line of words.
     ///
     /// # Errors
     ///
-    /// [`Error::Broken`].
+    /// [`Error::Broken`]; [`Error::Lacks`] when the conversation is in packets.
     pub fn command(&mut self, words: &[&[u8]]) -> Result<(), Error> {
+        if self.binary {
+            let words = "the binary protocol has no such request; it needs the text protocol";
+            return Err(Error::Lacks(words.to_owned()));
+        }
         let mut request = Vec::new();
         wire::command(&mut request, words);
         self.send(&request)
@@ -216,132 +219,31 @@ impl Connection {
         }
     }
 
-    /// Fetches an item with its cas; `None` when there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn get(&mut self, key: &[u8]) -> Result<Option<Item>, Error> {
-        self.command(&[b"gets", key])?;
-        let mut found = None;
-        loop {
-            let line = self.line()?;
-            match Reply::parse(&line) {
-                Reply::Value {
-                    flags, size, cas, ..
-                } => {
-                    found = Some(Item {
-                        flags,
-                        cas: cas.unwrap_or_default(),
-                        value: self.block(size)?,
-                    });
-                }
-                Reply::End => return Ok(found),
-                _ => return Err(other(&line)),
-            }
-        }
-    }
-
-    /// Stores an item. `exptime` is what requests carry: seconds from now up to 30 days, above
-    /// that a Unix time, 0 for no end.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn set(&mut self, key: &[u8], flags: u32, exptime: i64, value: &[u8]) -> Result<(), Error> {
+    /// Sends a packet and hands its reply to `take`.
+    pub(super) fn exchange<T>(
+        &mut self,
+        request: &Request<'_>,
+        take: impl FnOnce(Packet<'_>) -> T,
+    ) -> Result<T, Error> {
         // A login is sent in this way too.
-        let mut request = Zeroizing::new(Vec::with_capacity(value.len() + key.len() + 64));
-        wire::set(&mut request, key, flags, exptime, value);
-        self.send(&request)?;
-        let line = self.line()?;
-        match Reply::parse(&line) {
-            Reply::Done => Ok(()),
-            _ => Err(other(&line)),
-        }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(request.value.len() + 512));
+        request.push(&mut bytes);
+        self.send(&bytes)?;
+        self.packet(take)
     }
 
-    /// Removes an item; false when there was none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn delete(&mut self, key: &[u8]) -> Result<bool, Error> {
-        self.command(&[b"delete", key])?;
-        let line = self.line()?;
-        match Reply::parse(&line) {
-            Reply::Done => Ok(true),
-            Reply::NotFound => Ok(false),
-            _ => Err(other(&line)),
-        }
-    }
-
-    /// Fetches an entry of `config`, such as `cluster`; `None` when there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] when the daemon knows no such thing, and [`Error::Broken`].
-    pub fn config(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.command(&[b"config", b"get", key])?;
-        let mut found = None;
+    /// Takes the next packet of what the daemon says.
+    pub(super) fn packet<T>(&mut self, take: impl FnOnce(Packet<'_>) -> T) -> Result<T, Error> {
         loop {
-            let line = self.line()?;
-            match Reply::parse(&line) {
-                Reply::Value { size, .. } => found = Some(self.block(size)?),
-                Reply::End => return Ok(found),
-                _ => return Err(other(&line)),
-            }
-        }
-    }
-
-    /// Stores an entry of `config`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn set_config(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), Error> {
-        let mut request = Vec::new();
-        wire::set_config(&mut request, key, bytes);
-        self.send(&request)?;
-        let line = self.line()?;
-        match Reply::parse(&line) {
-            Reply::Done => Ok(()),
-            _ => Err(other(&line)),
-        }
-    }
-
-    /// The version that the daemon claims.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] and [`Error::Broken`].
-    pub fn version(&mut self) -> Result<String, Error> {
-        self.command(&[b"version"])?;
-        let line = self.line()?;
-        match Reply::parse(&line) {
-            Reply::Version(version) => Ok(text(version)),
-            _ => Err(other(&line)),
-        }
-    }
-
-    /// A report: `stats`, or one of its groups by its words. Names and values in the daemon's
-    /// order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] when there is no such group, and [`Error::Broken`].
-    pub fn stats(&mut self, group: &[&[u8]]) -> Result<Vec<(String, String)>, Error> {
-        let mut words: Vec<&[u8]> = vec![b"stats"];
-        words.extend_from_slice(group);
-        self.command(&words)?;
-        let mut report = Vec::new();
-        loop {
-            let line = self.line()?;
-            match Reply::parse(&line) {
-                Reply::Stat { name, value } => report.push((text(name), text(value))),
-                Reply::End => return Ok(report),
-                // `stats reset` says a word of its own.
-                Reply::Done => return Ok(report),
-                _ => return Err(other(&line)),
+            let received = &self.input[self.start..];
+            match binary::packet(received) {
+                Ok(Some((packet, size))) => {
+                    let taken = take(packet);
+                    self.start += size;
+                    return Ok(taken);
+                }
+                Ok(None) => self.receive()?,
+                Err(Malformed) => return Err(Error::unexpected(received)),
             }
         }
     }
@@ -353,13 +255,8 @@ impl Connection {
         self.start = 0;
         let filled = self.input.len();
         self.input.resize(filled + READ_SIZE, 0);
-        let space = &mut self.input[filled..];
         let result = loop {
-            let result = match &mut self.stream {
-                Stream::Tcp(stream) => stream.read(space),
-                Stream::Unix(stream) => stream.read(space),
-            };
-            match result {
+            match self.stream.read(&mut self.input[filled..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
@@ -377,45 +274,23 @@ impl Connection {
     }
 }
 
-impl Stream {
-    /// Connects; see [`Connection::open`].
-    pub(super) fn open(address: &Address, timeout: Duration) -> Result<Self, Error> {
-        Self::connect(address, timeout).map_err(|cause| Error::Connect {
-            server: address.to_string(),
-            cause,
-        })
-    }
-
-    fn connect(address: &Address, timeout: Duration) -> io::Result<Self> {
-        match address {
-            Address::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(timeout))?;
-                stream.set_write_timeout(Some(timeout))?;
-                Ok(Self::Unix(stream))
-            }
-            Address::Tcp { host, port } => {
-                let mut refused = io::Error::new(io::ErrorKind::NotFound, "no such host");
-                for address in (host.as_str(), *port).to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, timeout) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            stream.set_read_timeout(Some(timeout))?;
-                            stream.set_write_timeout(Some(timeout))?;
-                            return Ok(Self::Tcp(stream));
-                        }
-                        Err(error) => refused = error,
-                    }
-                }
-                Err(refused)
-            }
-        }
-    }
+/// Whether the daemon has ended the connection, one way or another.
+fn is_end(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// What a line means that is none of those hoped for.
-fn other(line: &[u8]) -> Error {
+pub(super) fn other(line: &[u8]) -> Error {
     match Reply::parse(line) {
+        Reply::Refused(b"ERROR") => {
+            Error::Lacks("it answered ERROR: it does not know this request".to_owned())
+        }
         Reply::Refused(_) => Error::Refused(text(line)),
         Reply::NotFound => Error::NotFound,
         Reply::NotStored | Reply::Exists => Error::Refused(text(line)),
@@ -423,42 +298,6 @@ fn other(line: &[u8]) -> Error {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_hosts_with_ports_or_paths() {
-        let tcp = |host: &str, port| {
-            Ok(Address::Tcp {
-                host: host.to_owned(),
-                port,
-            })
-        };
-        assert_eq!("localhost".parse(), tcp("localhost", 11211));
-        assert_eq!("10.0.0.1:7".parse(), tcp("10.0.0.1", 7));
-        assert_eq!("::1".parse(), tcp("::1", 11211));
-        assert_eq!("[::1]".parse(), tcp("::1", 11211));
-        assert_eq!("[::1]:7".parse(), tcp("::1", 7));
-        assert_eq!(
-            "/run/larder.sock".parse(),
-            Ok(Address::Unix("/run/larder.sock".into()))
-        );
-        assert_eq!("./a".parse(), Ok(Address::Unix("./a".into())));
-        for wrong in ["", ":1", "host:", "host:x", "host:65536", "[::1]x"] {
-            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_shown_as_it_is_given() {
-        for text in ["localhost:1", "[::1]:7", "/run/larder.sock"] {
-            let address: Address = text.parse().expect("an address");
-            assert_eq!(address.to_string(), text);
-        }
-    }
 }

@@ -210,11 +210,11 @@ fn await_list(
         host: node.name().to_owned(),
         port: node.port(),
     };
-    let until = Instant::now() + PATIENCE.max(session.timeout);
+    let until = Instant::now() + PATIENCE.max(session.access.timeout);
     loop {
         // Somebody else may listen there, and ours has given up.
         nodes.check()?;
-        let listed = Connection::open(&address, session.timeout)
+        let listed = Connection::open(&address, &session.access)
             .and_then(|mut connection| connection.config(b"cluster"));
         let is_complete = match &listed {
             Ok(Some(bytes)) => {

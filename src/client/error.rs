@@ -10,6 +10,15 @@ pub enum Error {
     NotFound,
     /// The daemon said no, with these words.
     Refused(String),
+    /// A condition did not hold, such as that of `add`; nothing is wrong.
+    Unmet(&'static str),
+    /// The daemon does not have what was asked for: it is another, or an older one.
+    Lacks(String),
+    /// An examination went well, and found something that is not.
+    Unwell {
+        /// Whether something is wrong now; else something may go wrong.
+        is_critical: bool,
+    },
     /// The command line asks for something that cannot be.
     Usage(String),
     /// Nobody answered at this address.
@@ -28,22 +37,31 @@ pub enum Error {
 /// Exit codes and what each means, for the manual page.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
-    (1, "not found, or refused by the daemon"),
+    (
+        1,
+        "not found, a condition that did not hold, or refused by the daemon",
+    ),
     (2, "the command line is wrong"),
     (3, "no connection"),
     (4, "the connection broke, or the daemon took too long"),
     (5, "something failed on this side"),
+    (6, "the daemon does not have what was asked for"),
+    (7, "doctor found something to warn of"),
+    (8, "doctor found something critical"),
 ];
 
 impl Error {
     /// The exit code of the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotFound | Self::Refused(_) => 1,
+            Self::NotFound | Self::Refused(_) | Self::Unmet(_) => 1,
             Self::Usage(_) => 2,
             Self::Connect { .. } => 3,
             Self::Broken(_) => 4,
             Self::Local(_) => 5,
+            Self::Lacks(_) => 6,
+            Self::Unwell { is_critical: false } => 7,
+            Self::Unwell { is_critical: true } => 8,
         }
     }
 
@@ -59,6 +77,10 @@ impl fmt::Display for Error {
         match self {
             Self::NotFound => f.write_str("not found"),
             Self::Refused(words) => write!(f, "the daemon refused: {words}"),
+            Self::Unmet(words) => f.write_str(words),
+            Self::Lacks(words) => write!(f, "the daemon lacks it: {words}"),
+            Self::Unwell { is_critical: false } => f.write_str("there is something to warn of"),
+            Self::Unwell { is_critical: true } => f.write_str("there is something critical"),
             Self::Usage(words) => f.write_str(words),
             Self::Connect { server, cause } => write!(
                 f,
@@ -76,7 +98,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-fn is_timeout(cause: &io::Error) -> bool {
+/// Whether a wait has ended because nothing came.
+pub(super) fn is_timeout(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut

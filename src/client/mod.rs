@@ -11,26 +11,39 @@ mod bench;
 mod cluster;
 pub mod connection;
 mod dev;
+mod dump;
 mod error;
 mod items;
+mod keys;
+mod latency;
 pub mod load;
+mod login;
 #[cfg(test)]
 mod manual;
+mod monitor;
+mod options;
+mod progress;
 mod report;
+pub mod requests;
+mod restore;
+pub mod stream;
+pub mod tls;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde_json::{Value, json};
 
-use zeroize::Zeroizing;
+use crate::cluster::Node;
+use crate::cluster::placement::{Client, Placement};
 
-pub use connection::{Address, Connection, Login};
+pub use connection::{Access, Connection, LoggedIn, Login};
 pub use error::{EXIT_CODES, Error};
+pub use stream::Address;
 
 /// One command of the program.
 pub struct Verb {
@@ -47,12 +60,68 @@ pub const COMMANDS: &[Verb] = &[
         run: items::set,
     },
     Verb {
+        command: items::add_command,
+        run: items::add,
+    },
+    Verb {
+        command: items::replace_command,
+        run: items::replace,
+    },
+    Verb {
+        command: items::append_command,
+        run: items::append,
+    },
+    Verb {
+        command: items::prepend_command,
+        run: items::prepend,
+    },
+    Verb {
+        command: items::cas_command,
+        run: items::cas,
+    },
+    Verb {
         command: items::get_command,
         run: items::get,
     },
     Verb {
+        command: items::gat_command,
+        run: items::gat,
+    },
+    Verb {
+        command: items::touch_command,
+        run: items::touch,
+    },
+    Verb {
+        command: items::incr_command,
+        run: items::incr,
+    },
+    Verb {
+        command: items::decr_command,
+        run: items::decr,
+    },
+    Verb {
         command: items::delete_command,
         run: items::delete,
+    },
+    Verb {
+        command: items::flush_command,
+        run: items::flush,
+    },
+    Verb {
+        command: keys::keys_command,
+        run: keys::keys,
+    },
+    Verb {
+        command: keys::inspect_command,
+        run: keys::inspect,
+    },
+    Verb {
+        command: dump::command_line,
+        run: dump::run,
+    },
+    Verb {
+        command: restore::command_line,
+        run: restore::run,
     },
     Verb {
         command: report::stats_command,
@@ -61,6 +130,14 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: report::version_command,
         run: report::version,
+    },
+    Verb {
+        command: latency::command,
+        run: latency::run,
+    },
+    Verb {
+        command: monitor::command,
+        run: monitor::run,
     },
     Verb {
         command: bench::command,
@@ -74,37 +151,165 @@ pub const COMMANDS: &[Verb] = &[
 
 /// What all commands are told.
 pub struct Session {
-    /// Where the daemon is.
-    pub server: Address,
-    /// Longest wait for it.
-    pub timeout: Duration,
-    /// Who is asking, if the daemon wants to know.
-    pub login: Option<Login>,
+    /// Where the daemons are: at least one.
+    pub servers: Vec<Address>,
+    /// How they are come to.
+    pub access: Access,
+    /// Whether every node that a daemon lists is meant.
+    pub cluster: bool,
+    /// Whose rules say which daemon has a key.
+    pub placement: Option<Client>,
     /// Whether output is for programs.
     pub json: bool,
+    /// Whether words may have colours.
+    pub has_colours: bool,
 }
 
 impl Session {
-    /// Connects to the daemon, and logs in if that was asked for.
+    /// Connects to the daemon that was named, the only one.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`], and [`Error::Refused`] when the login fails.
+    /// [`Error::Usage`] when there are several, [`Error::Connect`], and [`Error::Refused`] when
+    /// the login fails.
     pub fn connect(&self) -> Result<Connection, Error> {
-        self.connect_to(&self.server)
+        self.connect_to(&self.server()?)
     }
 
-    /// Connects to another daemon of the same cluster, where the same login holds.
+    /// The only daemon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there are several; and as [`Self::nodes`].
+    pub fn server(&self) -> Result<Address, Error> {
+        match &self.nodes()?[..] {
+            [server] => Ok(server.clone()),
+            several => Err(Error::Usage(format!(
+                "this asks one daemon, and there are {}; --placement CLIENT tells which has a key",
+                several.len()
+            ))),
+        }
+    }
+
+    /// Connects to the daemon that has a key: the only one, or that of `--placement`.
     ///
     /// # Errors
     ///
     /// As [`Self::connect`].
+    pub fn connect_for(&self, key: &[u8]) -> Result<Connection, Error> {
+        let Some(client) = self.placement else {
+            return self.connect();
+        };
+        let nodes: Result<Vec<Node>, Error> = if self.cluster {
+            cluster::listed(self)
+        } else {
+            self.servers.iter().map(cluster::node).collect()
+        };
+        let nodes = nodes?;
+        let owner = Placement::new(client, &nodes).owner(key);
+        let owner = owner.and_then(|index| nodes.get(index));
+        self.connect_to(&cluster::address(owner.ok_or(Error::NotFound)?))
+    }
+
+    /// Connects to a daemon of the cluster; the same login holds for all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`], and [`Error::Refused`] when the login fails.
     pub fn connect_to(&self, server: &Address) -> Result<Connection, Error> {
-        let mut connection = Connection::open(server, self.timeout)?;
-        if let Some(login) = &self.login {
-            connection.login(login)?;
+        let connection = Connection::open(server, &self.access)?;
+        match connection.logged_in() {
+            LoggedIn::Unneeded => {
+                self.complain(&format!(
+                    "{server} asks for no login, and has been told none"
+                ));
+            }
+            LoggedIn::Yes if connection.is_exposed() => {
+                self.complain("the password has crossed the network in clear; --tls hides it");
+            }
+            LoggedIn::Yes | LoggedIn::Nobody => {}
         }
         Ok(connection)
+    }
+
+    /// All daemons that are asked: those named, or with `--cluster` those that they list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`] and what else keeps a daemon from telling its list.
+    pub fn nodes(&self) -> Result<Vec<Address>, Error> {
+        if !self.cluster {
+            return Ok(self.servers.clone());
+        }
+        let nodes = cluster::listed(self)?;
+        let addresses: BTreeSet<String> = nodes
+            .iter()
+            .map(|node| cluster::address(node).to_string())
+            .collect();
+        let parsed = addresses.iter().filter_map(|text| text.parse().ok());
+        Ok(parsed.collect())
+    }
+
+    /// Asks each daemon and prints what it says: with several, under its name. One that fails
+    /// does not keep the others from being asked.
+    ///
+    /// # Errors
+    ///
+    /// The first failure.
+    pub fn each(
+        &self,
+        mut ask: impl FnMut(&Address, &mut Connection) -> Result<Shown, Error>,
+    ) -> Result<(), Error> {
+        let nodes = self.nodes()?;
+        let mut result = Ok(());
+        for (index, node) in nodes.iter().enumerate() {
+            let said = self
+                .connect_to(node)
+                .and_then(|mut connection| ask(node, &mut connection));
+            match said {
+                Ok(shown) if nodes.len() == 1 => self.show(shown)?,
+                Ok(shown) if self.json => {
+                    let answer = json!({ "server": node.to_string(), "answer": shown.json });
+                    self.print_json(&answer)?;
+                }
+                Ok(shown) => {
+                    let gap = if index == 0 { "" } else { "\n" };
+                    self.print(format!("{gap}{node}\n{}", shown.text))?;
+                }
+                Err(error) if nodes.len() == 1 => return Err(error),
+                Err(error) => {
+                    self.complain(&format!("{node}: {error}"));
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        result
+    }
+
+    /// Prints an answer in the form that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::print`].
+    pub fn show(&self, shown: Shown) -> Result<(), Error> {
+        if self.json {
+            self.print_json(&shown.json)
+        } else {
+            self.print(shown.text)
+        }
+    }
+
+    /// Says to programs what has been done; people see that nothing went wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::print`].
+    pub fn done(&self, json: &Value) -> Result<(), Error> {
+        if self.json {
+            self.print_json(json)
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes to standard output.
@@ -113,10 +318,20 @@ impl Session {
     ///
     /// [`Error::Local`]; a reader who has gone is none.
     pub fn print(&self, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.print_on(bytes).map(|_| ())
+    }
+
+    /// Writes to standard output; whether anybody reads on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Local`].
+    pub fn print_on(&self, bytes: impl AsRef<[u8]>) -> Result<bool, Error> {
         let mut out = io::stdout().lock();
         match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Local(error)),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::Local(error)),
+            Ok(()) => Ok(true),
         }
     }
 
@@ -125,7 +340,7 @@ impl Session {
     /// # Errors
     ///
     /// As [`Self::print`].
-    pub fn print_json(&self, value: &serde_json::Value) -> Result<(), Error> {
+    pub fn print_json(&self, value: &Value) -> Result<(), Error> {
         self.print(format!("{value}\n"))
     }
 
@@ -135,10 +350,67 @@ impl Session {
         drop(writeln!(io::stderr(), "larder: {words}"));
     }
 
+    /// Says on standard error how it went, where standard output has something else to carry.
+    pub fn remark(&self, words: &str) {
+        drop(writeln!(io::stderr(), "{words}"));
+    }
+
+    /// Words in a colour, where there are colours.
+    pub fn paint(&self, colour: Colour, words: &str) -> String {
+        if self.has_colours && colour != Colour::Plain {
+            format!("\x1b[{}m{words}\x1b[0m", colour.code())
+        } else {
+            words.to_owned()
+        }
+    }
+
     /// Whether a person reads standard output.
     pub fn is_watched(&self) -> bool {
         io::stdout().is_terminal()
     }
+}
+
+/// How a word stands out on a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Colour {
+    /// As all else.
+    Plain,
+    /// As a title.
+    Bold,
+    /// All is well.
+    Green,
+    /// Worth a look.
+    Yellow,
+    /// Something is wrong.
+    Red,
+}
+
+impl Colour {
+    /// What a terminal obeys.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "0",
+            Self::Bold => "1",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Red => "31",
+        }
+    }
+}
+
+/// Whether words may have colours: on a terminal, unless the user or the terminal wants none.
+fn is_coloured() -> bool {
+    let wants_none = std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb" || name.is_empty());
+    io::stdout().is_terminal() && !wants_none && !is_dumb
+}
+
+/// An answer in both forms.
+pub struct Shown {
+    /// For people: whole lines.
+    pub text: String,
+    /// For programs.
+    pub json: Value,
 }
 
 /// Runs the program with these arguments, its name first.
@@ -166,16 +438,12 @@ fn obey(matches: &ArgMatches) -> Result<(), Error> {
         return Err(Error::Usage("a command is missing".to_owned()));
     };
     let session = Session {
-        server: match arguments.get_one("server") {
-            Some(server) => Address::clone(server),
-            None => from_environment()?,
-        },
-        timeout: arguments
-            .get_one("timeout")
-            .copied()
-            .unwrap_or(TIMEOUT_DEFAULT),
-        login: login(arguments)?,
+        servers: options::servers(arguments)?,
+        access: options::access(arguments)?,
+        cluster: arguments.get_flag("cluster"),
+        placement: arguments.get_one("placement").copied(),
         json: arguments.get_flag("json"),
+        has_colours: is_coloured(),
     };
     let verb = COMMANDS
         .iter()
@@ -183,46 +451,6 @@ fn obey(matches: &ArgMatches) -> Result<(), Error> {
         .ok_or_else(|| Error::Usage(format!("no such command: {name}")))?;
     (verb.run)(&session, arguments)
 }
-
-/// The daemon that the environment names. Not read by clap, for which a variable beside a
-/// subcommand would outweigh an option before it.
-fn from_environment() -> Result<Address, Error> {
-    let text = std::env::var("LARDER_SERVER").unwrap_or_default();
-    let text = if text.is_empty() {
-        SERVER_DEFAULT
-    } else {
-        &text
-    };
-    text.parse()
-        .map_err(|error| Error::Usage(format!("LARDER_SERVER: {error}")))
-}
-
-/// Who is asking. The password comes from a file, since others can see command lines.
-fn login(arguments: &ArgMatches) -> Result<Option<Login>, Error> {
-    let user = arguments.get_one::<String>("user").cloned();
-    let file = arguments.get_one::<PathBuf>("password-file");
-    let (user, file) = match (user, file) {
-        (None, None) => return Ok(None),
-        (Some(user), Some(file)) => (user, file),
-        _ => {
-            let words = "--user and --password-file go together";
-            return Err(Error::Usage(words.to_owned()));
-        }
-    };
-    let mut password = fs::read(file)
-        .map(Zeroizing::new)
-        .map_err(|error| Error::Local(io::Error::other(format!("{}: {error}", file.display()))))?;
-    while password.last().is_some_and(|&byte| byte == b'\n') {
-        password.pop();
-    }
-    Ok(Some(Login { user, password }))
-}
-
-/// The daemon to ask, unless told otherwise.
-const SERVER_DEFAULT: &str = "127.0.0.1:11211";
-
-/// How long a daemon may take, unless told otherwise.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// The command line.
 pub fn command() -> Command {
@@ -233,48 +461,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .infer_long_args(true)
         .max_term_width(100)
-        .arg(
-            Arg::new("server")
-                .short('s')
-                .long("server")
-                .value_name("HOST:PORT|PATH")
-                .help(
-                    "The daemon to ask: a host with its port, or the path of a unix socket \
-                     [env: LARDER_SERVER] [default: 127.0.0.1:11211]",
-                )
-                .value_parser(|text: &str| text.parse::<Address>())
-                .global(true),
-        )
-        .arg(
-            Arg::new("timeout")
-                .long("timeout")
-                .value_name("SECONDS")
-                .help("Longest wait for the daemon [default: 5]")
-                .value_parser(|text: &str| seconds(text))
-                .global(true),
-        )
-        .arg(
-            Arg::new("user")
-                .long("user")
-                .value_name("NAME")
-                .help("Log in as this user, to a daemon with -Y")
-                .global(true),
-        )
-        .arg(
-            Arg::new("password-file")
-                .long("password-file")
-                .value_name("FILE")
-                .help("The file that holds the password and nothing else")
-                .value_parser(value_parser!(PathBuf))
-                .global(true),
-        )
-        .arg(
-            Arg::new("json")
-                .long("json")
-                .help("Print JSON, for programs")
-                .action(ArgAction::SetTrue)
-                .global(true),
-        )
+        .args(options::arguments())
         .subcommands(COMMANDS.iter().map(|verb| (verb.command)()))
 }
 

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::{Error, Session};
+use super::{Error, Session, Shown};
 use crate::protocol::client::is_key;
 
 /// The arguments of `stats`.
@@ -29,25 +29,25 @@ pub(super) fn stats(session: &Session, arguments: &ArgMatches) -> Result<(), Err
     if !group.iter().all(|word| is_key(word)) {
         return Err(Error::Usage("a group is a word without blanks".to_owned()));
     }
-    let report = session.connect()?.stats(&group)?;
-    if session.json {
+    session.each(|_, connection| {
+        let report = connection.stats(&group)?;
+        let width = report.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (name, value) in &report {
+            text.push_str(format!("{name:width$}  {value}").trim_end());
+            text.push('\n');
+        }
         let object = report
             .into_iter()
             .map(|(name, value)| (name, number_or_text(value)));
-        return session.print_json(&Value::Object(object.collect::<Map<_, _>>()));
-    }
-    let width = report.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (name, value) in &report {
-        text.push_str(format!("{name:width$}  {value}").trim_end());
-        text.push('\n');
-    }
-    session.print(text)
+        let json = Value::Object(object.collect::<Map<_, _>>());
+        Ok(Shown { text, json })
+    })
 }
 
 /// A whole number as such, so that programs can reckon with it; all else, versions and fractions
 /// among it, as the daemon wrote it.
-fn number_or_text(value: String) -> Value {
+pub(super) fn number_or_text(value: String) -> Value {
     match value.parse::<u64>() {
         Ok(number) => json!(number),
         Err(_) => json!(value),
@@ -63,10 +63,11 @@ pub(super) fn version_command() -> Command {
 
 /// Prints the version.
 pub(super) fn version(session: &Session, _arguments: &ArgMatches) -> Result<(), Error> {
-    let version = session.connect()?.version()?;
-    if session.json {
-        session.print_json(&json!({ "version": version }))
-    } else {
-        session.print(format!("{version}\n"))
-    }
+    session.each(|_, connection| {
+        let version = connection.version()?;
+        Ok(Shown {
+            text: format!("{version}\n"),
+            json: json!({ "version": version }),
+        })
+    })
 }

@@ -1,48 +1,16 @@
 //! `larder`, the client program, against larderd and memcached.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use clap::Command as CommandLine;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::process::wait_until;
+use crate::support::program::{LARDER, fails, larder, says};
 use crate::support::{Server, text_file};
-
-fn larder(server: &str, words: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
-        .args(words)
-        .env("LARDER_SERVER", server)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client program to start");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(input).expect("a program that reads");
-    drop(stdin);
-    child.wait_with_output().expect("the program to end")
-}
-
-/// Runs it and returns its output; it must succeed.
-#[track_caller]
-fn says(server: &str, words: &[&str]) -> String {
-    let output = larder(server, words, b"");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {text} {errors}");
-    text
-}
-
-/// Runs it; it must fail with this code, and say these words.
-#[track_caller]
-fn fails(server: &str, words: &[&str], code: i32, complaint: &str) {
-    let output = larder(server, words, b"");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
-    assert!(errors.contains(complaint), "{words:?}: {errors}");
-}
 
 /// Every line of help that shows an example.
 fn examples(command: &CommandLine) -> Vec<String> {
@@ -56,10 +24,14 @@ fn examples(command: &CommandLine) -> Vec<String> {
     all
 }
 
-#[test]
-fn every_example_of_the_help_works() {
-    let server = Server::start(&[]);
+/// Runs every example of the help as a shell would, each with the items that examples speak of.
+/// Returns those that ended in another way than well.
+fn run_examples(server: &Server) -> Vec<(String, Option<i32>, String)> {
     let address = server.address().to_string();
+    let here = Path::new(LARDER).parent().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut unwell = Vec::new();
     let examples = examples(&larder::client::command());
     assert!(examples.len() >= larder::client::COMMANDS.len());
     for example in examples {
@@ -67,10 +39,41 @@ fn every_example_of_the_help_works() {
             // It runs until it is ended; see `a_whole_cluster_runs_until_it_is_ended`.
             continue;
         }
-        let words = example.split_whitespace().skip(1);
-        // As a shell would read them: no word has a blank in it.
-        let words: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
-        says(&address, &words);
+        says(&address, &["set", "greeting", "hello"]);
+        says(&address, &["set", "visits", "7"]);
+        let output = Command::new("/bin/sh")
+            .args(["-c", &example])
+            .current_dir(folder.path())
+            .env("PATH", format!("{}:{path}", here.display()))
+            .env("LARDER_SERVER", &address)
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell");
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            unwell.push((example, output.status.code(), errors));
+        }
+    }
+    unwell
+}
+
+#[test]
+fn every_example_of_the_help_works() {
+    let unwell = run_examples(&Server::start(&[]));
+    assert!(unwell.is_empty(), "{unwell:#?}");
+}
+
+#[test]
+fn every_example_works_with_memcached_or_says_what_that_lacks() {
+    let Some(server) = Server::memcached(&[]) else {
+        return;
+    };
+    for (example, code, errors) in run_examples(&server) {
+        assert_eq!(code, Some(6), "{example}: {errors}");
+        assert!(
+            errors.contains("the daemon lacks it"),
+            "{example}: {errors}"
+        );
     }
 }
 
@@ -123,7 +126,7 @@ fn reports_are_lines_or_json() {
     assert_eq!(settings["maxbytes"], 100 << 20);
     assert_eq!(settings["evictions"], "on");
     assert_eq!(says(&address, &["version"]), "1.6.45\n");
-    fails(&address, &["stats", "nonsense"], 1, "refused");
+    fails(&address, &["stats", "nonsense"], 6, "lacks");
 }
 
 #[test]
@@ -137,37 +140,6 @@ fn the_daemon_may_be_on_a_unix_socket() {
     assert_eq!(says(other, &["--server", &path, "version"]), "1.6.45\n");
     assert_eq!(says(other, &["version", "--server", &path]), "1.6.45\n");
     fails(other, &["version"], 3, "/nonexistent/socket");
-}
-
-#[test]
-fn a_daemon_may_want_a_login() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    std::fs::write(path("users"), "ann:secret\n").expect("a file");
-    std::fs::write(path("password"), "secret\n").expect("a file");
-    std::fs::write(path("wrong"), "guess\n").expect("a file");
-    let server = Server::start(&["-Y", &path("users")]);
-    let address = server.address().to_string();
-    let (right, wrong) = (path("password"), path("wrong"));
-    let login = ["--user", "ann", "--password-file", &right];
-    assert_eq!(
-        says(&address, &[&login[..], &["version"]].concat()),
-        "1.6.45\n"
-    );
-    says(&address, &[&login[..], &["set", "k", "hello"]].concat());
-    let few = ["bench", "--requests", "10", "--keys", "10"];
-    says(&address, &[&login[..], &few].concat());
-    fails(&address, &["get", "k"], 1, "refused");
-    let guess = ["--user", "ann", "--password-file", &wrong, "version"];
-    fails(&address, &guess, 1, "authentication failure");
-    fails(&address, &["--user", "ann", "version"], 2, "go together");
-    let binary = ["--protocol", "binary"];
-    fails(
-        &address,
-        &[&login[..], &few, &binary].concat(),
-        2,
-        "by text",
-    );
 }
 
 #[test]
@@ -365,7 +337,7 @@ fn the_nodes_of_a_cluster_are_shown_as_clients_are_told_of_them() {
     assert_eq!(shown["nodes"][0]["port"], 7);
     if let Some(memcached) = Server::memcached(&[]) {
         let address = memcached.address().to_string();
-        fails(&address, &["cluster", "nodes"], 1, "refused: ERROR");
+        fails(&address, &["cluster", "nodes"], 6, "lacks it");
     }
 }
 
@@ -416,7 +388,7 @@ fn free_port() -> u16 {
 #[test]
 fn a_whole_cluster_runs_until_it_is_ended() {
     let port = free_port();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_larder"))
+    let mut child = Command::new(LARDER)
         .args([
             "cluster",
             "dev",

@@ -9,13 +9,15 @@ use mio::{Interest, Registry, Token};
 
 use super::keys::{KeySpace, number_of};
 use crate::client::Error;
-use crate::client::connection::Stream;
+use crate::client::stream::Stream;
+use crate::client::tls::Secured;
 use crate::protocol::client::{Answer, Dialect};
 
 /// A connection that never waits.
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(TcpStream, Box<Secured>),
 }
 
 impl Socket {
@@ -23,6 +25,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Unix(stream) => stream.read(into),
+            Self::Tls(stream, secured) => secured.read(stream, into),
         }
     }
 
@@ -30,7 +33,21 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Tls(stream, secured) => secured.write(stream, bytes),
         }
+    }
+
+    /// Sends what has been encrypted and not been taken.
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Tls(stream, secured) => secured.flush(stream),
+        }
+    }
+
+    /// Whether a read that brought less than there was room for has brought all there is.
+    fn is_emptied_by_short_reads(&self) -> bool {
+        !matches!(self, Self::Tls(..))
     }
 }
 
@@ -77,9 +94,13 @@ impl Lane {
                 stream.set_nonblocking(true)?;
                 Socket::Unix(UnixStream::from_std(stream))
             }
+            Stream::Tls(stream, secured) => {
+                stream.set_nonblocking(true)?;
+                Socket::Tls(TcpStream::from_std(stream), secured)
+            }
         };
         let source: &mut dyn Source = match &mut socket {
-            Socket::Tcp(stream) => stream,
+            Socket::Tcp(stream) | Socket::Tls(stream, _) => stream,
             Socket::Unix(stream) => stream,
         };
         source.register(registry, token, Interest::READABLE | Interest::WRITABLE)?;
@@ -125,7 +146,10 @@ impl Lane {
         }
         self.output.clear();
         self.sent = 0;
-        Ok(())
+        match self.socket.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(Error::Broken(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes what has come, through `scratch`, and tells `done` each request that is answered.
@@ -159,7 +183,7 @@ impl Lane {
                 self.partial.drain(..taken);
             }
             // A short read has emptied the socket; what comes later is an event of its own.
-            if size < scratch.len() {
+            if size < scratch.len() && self.socket.is_emptied_by_short_reads() {
                 return Ok(());
             }
         }

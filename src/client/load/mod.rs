@@ -30,14 +30,12 @@ use hdrhistogram::Histogram;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::Error;
-use super::connection::{Address, Connection, Login, Stream};
+use super::connection::{Access, Connection};
+use super::stream::{Address, Stream};
 use crate::protocol::client::Dialect;
 use keys::{KeySpace, Pick, Popularity};
 use process::CpuTime;
 use worker::{COUNTING, OVER, Progress, Task, WARMING, Yield};
-
-/// Longest wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a thread waits when there is nothing to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,8 +81,8 @@ pub enum Limit {
 pub struct Spec {
     /// Where to.
     pub server: Address,
-    /// Who is sending, if the daemon wants to know.
-    pub login: Option<Login>,
+    /// How it is come to. The dialect decides whether in packets.
+    pub access: Access,
     /// In which words.
     pub dialect: Dialect,
     /// Threads of the load.
@@ -232,9 +230,6 @@ impl Spec {
         if self.depth == 0 {
             return refuse("a depth of 0 sends nothing");
         }
-        if self.login.is_some() && self.dialect == Dialect::Binary {
-            return refuse("a login is by text, and --protocol is binary");
-        }
         if self.cache_aside && self.multiget > 1 {
             return refuse("cache-aside asks for one key at a time");
         }
@@ -296,11 +291,16 @@ impl Reading {
 /// connection ends or brings what is no reply.
 pub fn run(spec: &Spec) -> Result<Outcome, Error> {
     spec.check()?;
+    let access = Access {
+        binary: spec.dialect == Dialect::Binary,
+        ..spec.access.clone()
+    };
     let mut streams = Vec::with_capacity(spec.connections);
     for _ in 0..spec.connections {
-        let mut connection = Connection::open(&spec.server, CONNECT_TIMEOUT)?;
-        if let Some(login) = &spec.login {
-            connection.login(login)?;
+        let connection = Connection::open(&spec.server, &access)?;
+        if connection.is_binary() != access.binary {
+            let words = "it speaks packets only; --protocol binary does";
+            return Err(Error::Lacks(words.to_owned()));
         }
         streams.push(connection.into_stream());
     }

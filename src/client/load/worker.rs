@@ -18,7 +18,7 @@ use super::lane::{Flight, Lane, Rules};
 use super::random::Random;
 use super::{Arrivals, Counts, Spec, Wait};
 use crate::client::Error;
-use crate::client::connection::Stream;
+use crate::client::stream::Stream;
 
 /// Bytes read at a time.
 const SCRATCH_SIZE: usize = 256 << 10;

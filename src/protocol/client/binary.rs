@@ -1,4 +1,4 @@
-//! Packets: those that a load consists of.
+//! Packets: those that a load consists of, and any other by its parts.
 
 use super::{Answer, Malformed};
 use crate::protocol::binary::{HEADER_SIZE, MAGIC_REPLY, MAGIC_REQUEST, Opcode, Status};
@@ -47,8 +47,71 @@ pub(super) fn set_begin(out: &mut Vec<u8>, key: &[u8], exptime: u32, size: usize
     out.extend_from_slice(key);
 }
 
-/// The answer at the front of these bytes; see [`Dialect::answer`](super::Dialect::answer).
-pub(super) fn answer(bytes: &[u8]) -> Result<Option<(Answer<'_>, usize)>, Malformed> {
+/// What a request consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The command.
+    pub opcode: Opcode,
+    /// Fixed fields, as the command has them.
+    pub extras: &'a [u8],
+    /// The key.
+    pub key: &'a [u8],
+    /// What follows.
+    pub value: &'a [u8],
+    /// The cas that an item must have; 0 for any.
+    pub cas: u64,
+}
+
+impl<'a> Request<'a> {
+    /// A request of a key and nothing else.
+    pub fn new(opcode: Opcode, key: &'a [u8]) -> Self {
+        Self {
+            opcode,
+            extras: b"",
+            key,
+            value: b"",
+            cas: 0,
+        }
+    }
+
+    /// Appends it.
+    pub fn push(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        // Longer ones than any command has come out as a wrong shape, and are refused.
+        let extras_size = u8::try_from(self.extras.len()).unwrap_or(u8::MAX);
+        let body_size = self.extras.len() + self.key.len() + self.value.len();
+        header(out, self.opcode, extras_size, self.key.len(), body_size);
+        out[start + 16..start + 24].copy_from_slice(&self.cas.to_be_bytes());
+        out.extend_from_slice(self.extras);
+        out.extend_from_slice(self.key);
+        out.extend_from_slice(self.value);
+    }
+}
+
+/// A reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Packet<'a> {
+    /// The command that is answered.
+    pub opcode: u8,
+    /// What became of it.
+    pub status: u16,
+    /// The item's cas.
+    pub cas: u64,
+    /// Fixed fields.
+    pub extras: &'a [u8],
+    /// The key, where the reply has it.
+    pub key: &'a [u8],
+    /// What follows: a value, or words.
+    pub value: &'a [u8],
+}
+
+/// The packet at the front of these bytes and how many bytes it took; `None` when it is not
+/// whole yet.
+///
+/// # Errors
+///
+/// The bytes cannot be a packet.
+pub fn packet(bytes: &[u8]) -> Result<Option<(Packet<'_>, usize)>, Malformed> {
     if bytes.first().is_some_and(|&magic| magic != MAGIC_REPLY) {
         return Err(Malformed);
     }
@@ -57,24 +120,44 @@ pub(super) fn answer(bytes: &[u8]) -> Result<Option<(Answer<'_>, usize)>, Malfor
     };
     let key_size = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let extras_size = usize::from(header[4]);
-    let status = u16::from_be_bytes([header[6], header[7]]);
     let body_size = u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
     if extras_size + key_size > body_size {
         return Err(Malformed);
     }
     let size = HEADER_SIZE + body_size;
-    let Some(packet) = bytes.get(..size) else {
+    let Some(whole) = bytes.get(..size) else {
         return Ok(None);
     };
-    let (key, value) = packet[HEADER_SIZE + extras_size..].split_at(key_size);
-    let is_get = header[1] == Opcode::Get as u8 || header[1] == Opcode::GetKQ as u8;
+    let (extras, rest) = whole[HEADER_SIZE..].split_at(extras_size);
+    let (key, value) = rest.split_at(key_size);
+    let mut cas = [0; 8];
+    cas.copy_from_slice(&header[16..24]);
+    let packet = Packet {
+        opcode: header[1],
+        status: u16::from_be_bytes([header[6], header[7]]),
+        cas: u64::from_be_bytes(cas),
+        extras,
+        key,
+        value,
+    };
+    Ok(Some((packet, size)))
+}
+
+/// The answer at the front of these bytes; see [`Dialect::answer`](super::Dialect::answer).
+pub(super) fn answer(bytes: &[u8]) -> Result<Option<(Answer<'_>, usize)>, Malformed> {
+    let Some((packet, size)) = packet(bytes)? else {
+        return Ok(None);
+    };
+    let (opcode, status) = (packet.opcode, packet.status);
+    let (key, value) = (packet.key, packet.value);
+    let is_get = opcode == Opcode::Get as u8 || opcode == Opcode::GetKQ as u8;
     let answer = if status == Status::Done as u16 && is_get {
         Answer::Value { key, value }
     } else if status == Status::NotFound as u16 && is_get {
         Answer::Miss
-    } else if status == Status::Done as u16 && header[1] == Opcode::Noop as u8 {
+    } else if status == Status::Done as u16 && opcode == Opcode::Noop as u8 {
         Answer::End
-    } else if status == Status::Done as u16 && header[1] == Opcode::Set as u8 {
+    } else if status == Status::Done as u16 && opcode == Opcode::Set as u8 {
         Answer::Stored
     } else {
         Answer::Other(value)

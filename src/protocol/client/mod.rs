@@ -6,11 +6,13 @@
 //! in the order of the requests.
 
 pub mod binary;
+pub mod listing;
 pub mod meta;
 pub mod text;
 
 pub use text::{
-    Malformed, REPLY_LINE_SIZE_MAX, Reply, block, command, is_key, line, set, set_config,
+    Malformed, REPLY_LINE_SIZE_MAX, Reply, Storage, block, command, is_key, line, set, set_config,
+    store,
 };
 
 /// Which words requests are made of.

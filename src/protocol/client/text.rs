@@ -41,7 +41,52 @@ pub(super) fn get_many(out: &mut Vec<u8>, keys: &mut dyn FnMut(&mut Vec<u8>) -> 
 
 /// Appends a `set`.
 pub fn set(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, value: &[u8]) {
-    set_begin(out, key, flags, exptime, value.len());
+    store(out, Storage::Set, key, flags, exptime, value);
+}
+
+/// On which condition a value is stored, or what is made of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Storage {
+    /// In any case.
+    Set,
+    /// When there is no such item.
+    Add,
+    /// When there is one.
+    Replace,
+    /// Behind the value that is there.
+    Append,
+    /// Before the value that is there.
+    Prepend,
+    /// When the item has this cas.
+    Cas(u64),
+}
+
+impl Storage {
+    /// The command.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Add => "add",
+            Self::Replace => "replace",
+            Self::Append => "append",
+            Self::Prepend => "prepend",
+            Self::Cas(_) => "cas",
+        }
+    }
+}
+
+/// Appends a request that stores a value.
+pub fn store(out: &mut Vec<u8>, how: Storage, key: &[u8], flags: u32, exptime: i64, value: &[u8]) {
+    let cas = match how {
+        Storage::Cas(cas) => Some(cas),
+        _ => None,
+    };
+    begin(out, how.verb(), key, flags, exptime, value.len());
+    if let Some(cas) = cas {
+        out.push(b' ');
+        push(out, cas);
+    }
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
@@ -59,7 +104,14 @@ pub fn set_config(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 
 /// Appends a `set` up to its value.
 pub(super) fn set_begin(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64, size: usize) {
-    out.extend_from_slice(b"set ");
+    begin(out, "set", key, flags, exptime, size);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the line of a storage command, without what only `cas` has and without its end.
+fn begin(out: &mut Vec<u8>, verb: &str, key: &[u8], flags: u32, exptime: i64, size: usize) {
+    out.extend_from_slice(verb.as_bytes());
+    out.push(b' ');
     out.extend_from_slice(key);
     out.push(b' ');
     push(out, u64::from(flags));
@@ -67,7 +119,6 @@ pub(super) fn set_begin(out: &mut Vec<u8>, key: &[u8], flags: u32, exptime: i64,
     push_signed(out, exptime);
     out.push(b' ');
     push(out, size as u64);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// The answer at the front of these bytes; see [`Dialect::answer`](super::Dialect::answer).
@@ -244,6 +295,9 @@ mod tests {
         command(&mut out, &[b"get", b"a", b"b"]);
         set(&mut out, b"k", 7, -1, b"xyz");
         assert_eq!(out, b"get a b\r\nset k 7 -1 3\r\nxyz\r\n");
+        out.clear();
+        store(&mut out, Storage::Cas(9), b"k", 0, 60, b"xyz");
+        assert_eq!(out, b"cas k 0 60 3 9\r\nxyz\r\n");
     }
 
     #[test]

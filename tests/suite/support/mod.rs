@@ -6,6 +6,7 @@ pub(crate) mod foreign;
 pub(crate) mod in_process;
 pub(crate) mod packet;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod transcript;
 
