@@ -20,7 +20,7 @@ PACKAGES = target/package
 PROMETHEUS = target/prometheus
 RUST_CLIENT = target/clients/debug/memcache_tls
 
-.PHONY: help run test check check-instructions bench compare probe package package-test soak clean deps
+.PHONY: help run test check check-instructions bench compare hit-share probe package package-test soak clean deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: ## What the store, the protocols and whole conversations cost, in process
 
 compare: deps ## memcached and larderd side by side, as tables; PEER=FILE names another memcached
 	PEER="$(PEER)" $(CARGO) bench --locked --bench compare -- $(ARGS)
+
+hit-share: ## Hits in equal memory, and memory for equal hits; PEER=FILE is memcached's debug build
+	PEER="$(PEER)" $(CARGO) bench --locked --bench hit_share -- $(ARGS)
 
 probe: deps ## The longest that memcached and larderd keep a client waiting, whatever others do
 	PEER="$(PEER)" $(CARGO) bench --locked --bench probe -- $(ARGS)

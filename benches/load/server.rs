@@ -34,9 +34,20 @@ impl Server {
 
     /// As [`Self::start`], on any core, at a loopback address written as `-l` has it.
     pub(crate) fn start_at(listen: &str, program: &Path, flags: &[&str]) -> io::Result<Self> {
+        Self::start_with(listen, program, flags, &[])
+    }
+
+    /// As [`Self::start_at`], with these variables in its environment.
+    pub(crate) fn start_with(
+        listen: &str,
+        program: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> io::Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(program);
         command
+            .envs(variables.iter().copied())
             .args(["-l", listen, "-U", "0", "-c", "4096"])
             .args(["-p", &port.to_string()])
             .args(flags);
