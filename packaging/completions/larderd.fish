@@ -43,6 +43,7 @@ complete -c larderd -l slab-sizes -d 'The slab class sizes themselves, in bytes,
 complete -c larderd -l slab-reassign -d 'Pages may move between slab classes [default: yes] [-o slab_reassign]' -r
 complete -c larderd -l slab-automove -d 'How pages move: 0 by hand only, 1 to the class that evicts youngest, 2 at each eviction [default: 1] [-o slab_automove]' -r
 complete -c larderd -l slab-automove-ratio -d 'A class whose age is below this share of the oldest\'s gets a page [default: 0.8] [-o slab_automove_ratio]' -r
+complete -c larderd -l slab-automove-bias -d 'How much more often large items must be asked for to keep their place, 0 to 1: as their size to this power. 0 is memcached\'s way; more means more hits, and fewer of them large [default: 0.5] [-o slab_automove_bias]' -r
 complete -c larderd -l slab-automove-window -d 'Time over which ages are judged [default: 10] [-o slab_automove_window]' -r
 complete -c larderd -l slab-automove-freeratio -d 'Share of memory kept free for any class [default: 0.01] [-o slab_automove_freeratio]' -r
 complete -c larderd -s e -l memory-file -d 'Keep items over a restart: their memory is this file, in a file system that is memory (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, or when anything does not fit, larderd starts empty and says why' -r

@@ -107,6 +107,8 @@ pub struct Config {
     pub slab_automove: u8,
     /// A class's age below this share of the oldest's earns it a page.
     pub slab_automove_ratio: f64,
+    /// How much ages of larger items count for more: as their size to this power.
+    pub slab_automove_bias: f64,
     /// Seconds over which ages are judged.
     pub slab_automove_window_s: u32,
     /// Share of memory kept free for any class.
@@ -231,6 +233,7 @@ impl Default for Config {
             slab_reassign: true,
             slab_automove: 1,
             slab_automove_ratio: 0.8,
+            slab_automove_bias: 0.5,
             slab_automove_window_s: 10,
             slab_automove_freeratio: 0.01,
             lru_maintainer: true,
@@ -302,6 +305,7 @@ impl Config {
                 reassign: self.slab_reassign,
                 automove: self.slab_automove,
                 ratio: self.slab_automove_ratio,
+                size_bias: self.slab_automove_bias,
                 window_s: self.slab_automove_window_s,
                 free_ratio: self.slab_automove_freeratio,
             },

@@ -63,6 +63,10 @@ pub struct BalanceConfig {
     pub automove: u8,
     /// The youngest class gets a page when its age is below this share of the oldest's.
     pub ratio: f64,
+    /// How much ages of larger items count for more when they are compared: as their size to
+    /// this power. With 0 an item's size does not matter, with 1 an item of twice the size has to
+    /// be asked for twice as often.
+    pub size_bias: f64,
     /// Seconds over which ages are judged.
     pub window_s: u32,
     /// Share of memory kept in the free pool.

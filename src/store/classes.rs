@@ -211,6 +211,15 @@ impl Classes {
         (&self.wire_sizes, &self.cuts, self.cas)
     }
 
+    /// Bytes of the larger items of a cut.
+    pub(super) fn item_size(&self, cut: &Cut) -> f64 {
+        if cut.long {
+            f64::from(self.wire_size(cut.class))
+        } else {
+            cut.chunk_size as f64
+        }
+    }
+
     /// All cuts.
     pub(super) fn cuts(&self) -> &[Cut] {
         &self.cuts

@@ -22,6 +22,8 @@ mod item;
 mod lru;
 #[cfg(any(test, fuzzing))]
 pub mod model;
+#[cfg(test)]
+mod policy_tests;
 mod pool;
 mod saved;
 #[cfg(test)]

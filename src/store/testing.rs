@@ -28,6 +28,7 @@ pub fn config(megabytes: u64) -> StoreConfig {
             reassign: true,
             automove: 1,
             ratio: 0.8,
+            size_bias: 0.5,
             window_s: 10,
             free_ratio: 0.01,
         },

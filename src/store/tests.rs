@@ -6,34 +6,34 @@ use super::{
 };
 use crate::time::{Expiry, Now};
 
-const NOW: Now = Now {
+pub(super) const NOW: Now = Now {
     uptime_s: 100,
     unix_s: 1_700_000_000,
 };
 
-fn later(seconds: u32) -> Now {
+pub(super) fn later(seconds: u32) -> Now {
     Now {
         uptime_s: NOW.uptime_s + seconds,
         unix_s: NOW.unix_s + i64::from(seconds),
     }
 }
 
-fn store(config: &StoreConfig) -> Store {
+pub(super) fn store(config: &StoreConfig) -> Store {
     Store::new(config).unwrap()
 }
 
-fn put<'a>(store: &Store, key: &'a [u8]) -> Put<'a> {
+pub(super) fn put<'a>(store: &Store, key: &'a [u8]) -> Put<'a> {
     Put {
         drop_on_failure: true,
         ..Put::new(key, store.hash(key))
     }
 }
 
-fn set(store: &Store, key: &[u8], value: &[u8], now: Now) -> PutReply {
+pub(super) fn set(store: &Store, key: &[u8], value: &[u8], now: Now) -> PutReply {
     store.put(&put(store, key), value, now)
 }
 
-fn value(store: &Store, key: &[u8], now: Now) -> Result<Vec<u8>, Miss> {
+pub(super) fn value(store: &Store, key: &[u8], now: Now) -> Result<Vec<u8>, Miss> {
     store.fetch(
         key,
         store.hash(key),
@@ -63,7 +63,7 @@ fn pinned(store: &Store, key: &[u8]) -> Pin {
     )
 }
 
-fn run_upkeep(store: &Store, now: Now) {
+pub(super) fn run_upkeep(store: &Store, now: Now) {
     for _ in 0..10_000 {
         if !store.upkeep(now) {
             return;

@@ -187,6 +187,26 @@ pub(super) const ROWS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        name: "slab-automove-bias",
+        extended: Some("slab_automove_bias"),
+        kind: Kind::Value("POWER"),
+        group: Group::Memory,
+        help: "How much more often large items must be asked for to keep their place, 0 to 1: as \
+               their size to this power. 0 is memcached's way; more means more hits, and fewer of \
+               them large.",
+        apply: |config, value| {
+            let power = value.parse::<f64>().ok();
+            let Some(power) = power.filter(|power| (0.0..=1.0).contains(power)) else {
+                return expected("a number from 0 to 1");
+            };
+            config.slab_automove_bias = power;
+            Ok(())
+        },
+        show: |config| config.slab_automove_bias.to_string(),
+        reload: true,
+        ..ROW
+    },
+    Setting {
         name: "slab-automove-window",
         extended: Some("slab_automove_window"),
         kind: Kind::Value("SECONDS"),

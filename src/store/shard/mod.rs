@@ -28,7 +28,7 @@ pub(super) use upkeep::Sweep;
 
 use super::api::{BalanceConfig, Event, LruConfig, Miss};
 use super::arena::{Handle, Lease};
-use super::classes::Classes;
+use super::classes::{Classes, Cut};
 use super::index::{Index, Root, Slot};
 use super::item::{self, Flag, Header, Kind, Mark, Queue};
 use super::lru::Queues;
@@ -118,6 +118,8 @@ pub(super) struct Shard {
     flush_at_s: u32,
     lru: LruConfig,
     balance: BalanceConfig,
+    /// By cut: by how much the age of its items counts for more.
+    weights: Vec<f64>,
     pins: Slab<PinState>,
     uploads: Slab<UploadState>,
     /// A cut that had a page to spare when a chunk of it was freed last.
@@ -152,7 +154,7 @@ impl Shard {
         let index = Index::new(&mut lease, page);
         let cuts = common.classes.cuts();
         let page_size = lease.arena().page_size();
-        Some(Self {
+        let mut shard = Self {
             number,
             slabs: Slabs::new(cuts.iter().map(|cut| cut.chunk_size), page_size),
             queues: vec![Queues::EMPTY; cuts.len()],
@@ -166,13 +168,16 @@ impl Shard {
             flush_at_s: 0,
             lru,
             balance,
+            weights: Vec::new(),
             pins: Slab::new(),
             uploads: Slab::new(),
             spare_cut: None,
             events: Vec::new(),
             events_lost: 0,
-            sweep: Sweep::default(),
-        })
+            sweep: Sweep::new(cuts.len()),
+        };
+        shard.set_balance(balance);
+        Some(shard)
     }
 
     /// The part of the index that is read without the lock.
@@ -188,6 +193,8 @@ impl Shard {
     /// Sets how pages are balanced.
     pub(super) fn set_balance(&mut self, balance: BalanceConfig) {
         self.balance = balance;
+        let weight = |cut: &Cut| self.common.classes.item_size(cut).powf(balance.size_bias);
+        self.weights = self.common.classes.cuts().iter().map(weight).collect();
     }
 
     /// Kills what has been stored so far, now or at a second of uptime to come.

@@ -17,9 +17,16 @@ const ATTEMPTS_MAX: usize = 64;
 /// telling every piece would hold the lock too long.
 const MOVED_PIECES_MAX: usize = 256;
 
-/// Another cut's page is taken when its oldest item has been idle this much longer than one's
-/// own, in seconds.
+/// Another cut's page is taken when what goes next there has been idle this long, in seconds:
+/// ages are whole seconds, and lesser ones tell nothing.
 const STEAL_AGE_MIN_S: u32 = 2;
+
+/// Items looked at from a tail to tell its age: any one may have been hit a moment ago.
+const AGE_LOOKS: usize = 4;
+
+/// Items evicted to save one from a page that is being emptied: some of them lie in that page,
+/// and their chunks are of no use.
+const RESCUE_EVICTIONS_MAX: usize = 8;
 
 impl Shard {
     /// Takes a chunk, making room for it if need be.
@@ -103,18 +110,51 @@ impl Shard {
             .map(|tail| Header::read(self.lease.at(tail)).idle_s(now.uptime_s))
     }
 
-    /// A cut whose oldest item has been idle for much longer than this cut's, so that its page
-    /// is better spent here. Compares what the last balancing step found: one look, not a
-    /// search, for each eviction.
-    fn older_cut(&self, cut: u16, now: Now) -> Option<u16> {
+    /// Seconds that what goes next from a cut has been idle; zero when it holds nothing.
+    pub(super) fn age_s(&self, cut: u16, now: Now) -> u32 {
+        let queues = &self.queues[usize::from(cut)];
+        let tails = [Queue::Cold, Queue::Hot, Queue::Warm].map(|queue| queues.tail(queue));
+        let mut next = tails.into_iter().find(|tail| !tail.is_none());
+        let mut age_s = 0;
+        for _ in 0..AGE_LOOKS {
+            let Some(handle) = next.filter(|handle| !handle.is_none()) else {
+                break;
+            };
+            let header = Header::read(self.lease.at(handle));
+            age_s = age_s.max(header.idle_s(now.uptime_s));
+            next = Some(header.prev);
+        }
+        age_s
+    }
+
+    /// What a page of a cut is worth elsewhere: the older what it holds, and the larger its
+    /// items, the more.
+    pub(super) fn staleness(&self, cut: u16) -> f64 {
+        let cut = usize::from(cut);
+        f64::from(self.sweep.ages_s[cut]) * self.weights[cut]
+    }
+
+    /// A cut whose items have been idle for much longer than this cut's, so that its page is
+    /// better spent here. Compares what was found before, so that an eviction costs no search;
+    /// only what seems to be so is looked at again.
+    fn older_cut(&mut self, cut: u16, now: Now) -> Option<u16> {
         let victim = self.sweep.oldest_cut?;
-        if victim == cut || self.slabs.cut(victim).pages < 2 || self.balance.automove == 0 {
+        if victim == cut
+            || self.slabs.cut(victim).pages < 2
+            || self.balance.automove == 0
+            || !self.is_staler(victim, cut)
+        {
             return None;
         }
-        let theirs_s = self.tail_idle_s(victim, now)?;
-        let ours_s = self.tail_idle_s(cut, now).unwrap_or(0);
-        let young = f64::from(ours_s) < f64::from(theirs_s) * self.balance.ratio;
-        (young && theirs_s >= ours_s + STEAL_AGE_MIN_S).then_some(victim)
+        for one in [victim, cut] {
+            self.sweep.ages_s[usize::from(one)] = self.age_s(one, now);
+        }
+        self.is_staler(victim, cut).then_some(victim)
+    }
+
+    fn is_staler(&self, victim: u16, cut: u16) -> bool {
+        self.sweep.ages_s[usize::from(victim)] >= STEAL_AGE_MIN_S
+            && self.staleness(cut) < self.staleness(victim) * self.balance.ratio
     }
 
     /// Under `-M`: frees expired items at the tails of a cut.
@@ -353,16 +393,19 @@ impl Shard {
     fn clear_item(&mut self, handle: Handle, cut: u16, now: Now) {
         let chunk = self.lease.at(handle);
         let header = Header::read(chunk);
+        let pieces = header.first_piece(chunk);
         if self.death(&header, chunk, now).is_some() {
             self.bury_at(handle, header);
-        } else if !self.relocate_item(handle, cut) {
+        } else if self.count_pieces(pieces) > MOVED_PIECES_MAX
+            || !self.rescue(handle, cut, now, Self::relocate_item)
+        {
             self.totals.move_evictions += 1;
             self.evict(cut, handle, now);
         }
     }
 
     fn clear_piece(&mut self, handle: Handle, cut: u16, now: Now) {
-        if self.relocate_piece(handle, cut) {
+        if self.rescue(handle, cut, now, Self::relocate_piece) {
             return;
         }
         let owner = item::piece_owner(self.lease.at(handle));
@@ -370,14 +413,38 @@ impl Shard {
         self.evict(cut, owner, now);
     }
 
+    /// Moves what is in a chunk to another page, evicting what would go next from its cut to make
+    /// room for it: a page that is taken away must not cost more than what is least wanted. False
+    /// when it is still there.
+    fn rescue(
+        &mut self,
+        handle: Handle,
+        cut: u16,
+        now: Now,
+        relocate: fn(&mut Self, Handle, u16) -> bool,
+    ) -> bool {
+        let kind = item::kind_of(self.lease.at(handle));
+        for _ in 0..RESCUE_EVICTIONS_MAX {
+            if relocate(self, handle, cut) {
+                return true;
+            }
+            if !self.evict_one(cut, now) {
+                return false;
+            }
+            self.totals.move_evictions += 1;
+            // It may have been the next to go itself.
+            if item::kind_of(self.lease.at(handle)) != kind {
+                return true;
+            }
+        }
+        relocate(self, handle, cut)
+    }
+
     /// Copies an item to a free chunk in another page. False if there is none.
     fn relocate_item(&mut self, from: Handle, cut: u16) -> bool {
         let chunk = self.lease.at(from);
         let header = Header::read(chunk);
         let pieces = header.first_piece(chunk);
-        if self.count_pieces(pieces) > MOVED_PIECES_MAX {
-            return false;
-        }
         let Some(to) = self.slabs.allocate(&mut self.lease, cut) else {
             return false;
         };

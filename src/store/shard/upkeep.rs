@@ -39,11 +39,21 @@ pub(in super::super) struct Sweep {
     forced_reclaimed: u64,
     /// The cut at which queue balancing goes on.
     juggled: u16,
-    /// The cut whose oldest item has been idle longest.
+    /// The cut whose page is worth most elsewhere.
     pub(super) oldest_cut: Option<u16>,
+    /// By cut: seconds that what goes next has been idle, as it was when it was looked at last.
+    pub(super) ages_s: Vec<u32>,
 }
 
 impl Sweep {
+    /// Nothing done yet, for this many cuts.
+    pub(super) fn new(cut_count: usize) -> Self {
+        Self {
+            ages_s: vec![0; cut_count],
+            ..Self::default()
+        }
+    }
+
     /// Begins the pass again, so that what was flushed is found from the start.
     pub(super) fn start_over(&mut self) {
         self.cut = 0;
@@ -261,7 +271,8 @@ impl Shard {
         }
     }
 
-    /// Notes which cut's items have been idle longest, for those who need a page.
+    /// Notes how long each cut's items have been idle, and whose pages are worth most elsewhere,
+    /// for those who need one.
     pub(in super::super) fn find_oldest(&mut self, now: Now) {
         self.begin(now);
         if self.balance.automove == 0 {
@@ -269,11 +280,12 @@ impl Shard {
             return;
         }
         let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
+        for cut in 0..cuts {
+            self.sweep.ages_s[usize::from(cut)] = self.age_s(cut, now);
+        }
         self.sweep.oldest_cut = (0..cuts)
             .filter(|cut| self.slabs.cut(*cut).pages >= 2)
-            .filter_map(|cut| Some((self.tail_idle_s(cut, now)?, cut)))
-            .max()
-            .map(|(_, cut)| cut);
+            .max_by(|a, b| self.staleness(*a).total_cmp(&self.staleness(*b)));
     }
 
     /// Gives a page back to the pool, of a cut that has more free chunks than it needs. Returns
