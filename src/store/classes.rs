@@ -39,16 +39,32 @@ pub(super) struct Cut {
     pub(super) long: bool,
 }
 
+/// The cuts of one wire class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    /// The first, and one past the last.
+    first: u16,
+    end: u16,
+    /// Items up to this many bytes have the first cut.
+    smallest: usize,
+    /// The part of [`Classes::fitting`] that tells the others' cuts.
+    fitting_at: usize,
+    fitting_count: usize,
+}
+
 /// All classes and cuts of a store.
 #[derive(Debug)]
 pub(super) struct Classes {
     /// Largest logical size of each wire class; index 0 is unused.
     wire_sizes: Vec<u32>,
     cuts: Vec<Cut>,
-    /// The first cut of each wire class, and one past the last.
-    ranges: Vec<(u16, u16)>,
+    /// The cuts of each wire class; index 0 is unused.
+    ranges: Vec<Range>,
+    /// The cut for each size of each range, grain by grain.
+    fitting: Vec<u16>,
     /// The wire class of each logical size below 8 KiB, in steps of eight.
     small: Vec<u8>,
+    grain_shift: u32,
     cas: bool,
     item_size_max: u32,
 }
@@ -98,27 +114,44 @@ impl Classes {
     /// The classes for these settings, in pages of `page_size` bytes, cut by `growth`: the ratio
     /// of neighbouring chunk sizes.
     pub(super) fn new(config: &StoreConfig, page_size: usize, grain: usize, growth: f64) -> Self {
+        debug_assert!(grain.is_power_of_two(), "sizes are rounded by masks");
         let wire_sizes = wire_sizes(config);
         let room = page_size - PAGE_HEADER_SIZE;
         let chunk_max = (room / CHUNKS_PER_PAGE_MIN).min(CHUNK_SIZE_MAX) & !(grain - 1);
         let saved = saved(config.cas);
         let mut cuts = Vec::new();
-        let mut ranges = vec![(0, 0)];
+        let mut fitting = Vec::new();
+        let mut ranges = vec![Range::default()];
+        let bound = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
         for class in 1..wire_sizes.len() {
             let first = cuts.len();
             let largest = wire_sizes[class] as usize - saved + OPTIONAL_SIZE_MAX;
             let smallest = (wire_sizes[class - 1] as usize + 1).saturating_sub(saved);
             let wire = u8::try_from(class).unwrap_or(u8::MAX);
             let last = class == wire_sizes.len() - 1;
+            let fitting_at = fitting.len();
             if largest <= chunk_max {
-                for size in chunk_sizes(smallest.max(HEADER_SIZE + 4), largest, grain, growth) {
+                let smallest = smallest.max(HEADER_SIZE + 4);
+                let usual = largest - OPTIONAL_SIZE_MAX;
+                let sizes = Sizes {
+                    smallest,
+                    usual,
+                    largest,
+                };
+                for chunk_size in sizes.cut(room, grain, growth) {
+                    let before = cuts[first..]
+                        .last()
+                        .map_or(chunk_size, |cut: &Cut| cut.chunk_size);
+                    let cut = bound(cuts.len());
+                    fitting.extend((before..chunk_size).step_by(grain).map(|_| cut));
                     cuts.push(Cut {
                         class: wire,
-                        chunk_size: size,
+                        chunk_size,
                         long: false,
                     });
                 }
             }
+            let smallest = cuts[first..].first().map_or(0, |cut| cut.chunk_size);
             // The last class takes whatever is larger than all others.
             if largest > chunk_max || last {
                 let piece = (largest / 16).clamp(PIECE_SIZE_MIN.min(chunk_max), chunk_max);
@@ -128,8 +161,13 @@ impl Classes {
                     long: true,
                 });
             }
-            let bound = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
-            ranges.push((bound(first), bound(cuts.len())));
+            ranges.push(Range {
+                first: bound(first),
+                end: bound(cuts.len()),
+                smallest,
+                fitting_at,
+                fitting_count: fitting.len() - fitting_at,
+            });
         }
         let mut classes = Self {
             small: Vec::new(),
@@ -138,6 +176,8 @@ impl Classes {
             wire_sizes,
             cuts,
             ranges,
+            fitting,
+            grain_shift: grain.trailing_zeros(),
         };
         classes.small = (0..=1024).map(|step| classes.search(step * 8)).collect();
         classes
@@ -198,12 +238,17 @@ impl Classes {
         if logical_size > u64::from(self.item_size_max) {
             return None;
         }
-        let (first, end) = self.ranges[usize::from(self.class_of(logical_size))];
-        let size = spec.physical_size();
-        (first..end).find(|cut| {
-            let cut = &self.cuts[usize::from(*cut)];
-            cut.long || cut.chunk_size >= size
-        })
+        let range = &self.ranges[usize::from(self.class_of(logical_size))];
+        let above = spec.physical_size().saturating_sub(range.smallest);
+        if above == 0 {
+            return Some(range.first);
+        }
+        let step = (above - 1) >> self.grain_shift;
+        if step < range.fitting_count {
+            return Some(self.fitting[range.fitting_at + step]);
+        }
+        // Only a class whose items may consist of several chunks has any that are larger.
+        Some(range.end - 1)
     }
 
     /// All that decides where an item lies, to be compared with another store's.
@@ -227,12 +272,9 @@ impl Classes {
 
     /// The cuts of a class on the wire.
     pub(super) fn cuts_of(&self, class: u8) -> std::ops::Range<u16> {
-        let (first, end) = self
-            .ranges
+        self.ranges
             .get(usize::from(class))
-            .copied()
-            .unwrap_or((0, 0));
-        first..end
+            .map_or(0..0, |range| range.first..range.end)
     }
 
     /// Bytes of value that one piece holds.
@@ -241,28 +283,45 @@ impl Classes {
     }
 }
 
-/// Chunk sizes from `smallest` to `largest`, each at most `growth` times the one before.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "sizes of a few kilobytes"
-)]
-fn chunk_sizes(smallest: usize, largest: usize, grain: usize, growth: f64) -> Vec<usize> {
-    let mut sizes = vec![largest.next_multiple_of(grain)];
-    let smallest = smallest.next_multiple_of(grain);
-    loop {
-        let next = (sizes[sizes.len() - 1] as f64 / growth) as usize;
-        let next = next
-            .next_multiple_of(grain)
-            .min(sizes[sizes.len() - 1] - grain);
-        if next < smallest {
-            break;
+/// Sizes in bytes of the items that a class holds, as they are in memory.
+struct Sizes {
+    smallest: usize,
+    /// Its largest without optional fields: what users who cut their items to a class store.
+    usual: usize,
+    /// Its largest with all optional fields.
+    largest: usize,
+}
+
+impl Sizes {
+    /// The chunk sizes for them, each at most `growth` times the one before, or the next of which
+    /// a page holds more. Each is as large as it can be without fewer fitting into the `room` of a
+    /// page, so that nothing is left at the end of one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "sizes of a few kilobytes"
+    )]
+    fn cut(&self, room: usize, grain: usize, growth: f64) -> Vec<usize> {
+        let filling = |count: usize| (room / count) & !(grain - 1);
+        let usual = self.usual.next_multiple_of(grain);
+        let mut last = filling(room / self.largest.next_multiple_of(grain));
+        let mut sizes = vec![last];
+        while last >= self.smallest {
+            let mut finer = ((last as f64 / growth) as usize).next_multiple_of(grain);
+            if last > usual {
+                finer = finer.max(usual);
+            }
+            // What fits no more often than the last would only part what could share its pages.
+            let count = (room / finer).max(room / last + 1);
+            last = filling(count);
+            sizes.push(last);
         }
-        sizes.push(next);
+        // Nothing of this class is as small as the last.
+        sizes.pop();
+        sizes.reverse();
+        sizes
     }
-    sizes.reverse();
-    sizes
 }
 
 #[cfg(test)]
@@ -321,7 +380,36 @@ mod tests {
                     let found = classes.cuts()[usize::from(cut)];
                     assert_eq!(found.class, classes.class_of_item(20, value_size, 0));
                     assert!(found.long || found.chunk_size >= spec.physical_size());
+                    let smaller = classes.cuts_of(found.class).start..cut;
+                    let holds = |cut: u16| classes.cuts()[usize::from(cut)].chunk_size;
+                    assert!(
+                        smaller
+                            .into_iter()
+                            .all(|cut| holds(cut) < spec.physical_size())
+                    );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_fill_their_pages_and_each_cut_parts_a_page_otherwise() {
+        for growth in [1.03, 1.12, 4.0] {
+            let classes = classes(growth);
+            let room = (1 << 16) - PAGE_HEADER_SIZE;
+            for class in 1..=classes.max() {
+                let mut counts = Vec::new();
+                for cut in classes.cuts_of(class) {
+                    let size = classes.cuts()[usize::from(cut)].chunk_size;
+                    counts.push(room / size);
+                    assert!(room / (size + 4) < room / size, "{size} could be larger");
+                }
+                let long = classes.cuts()[usize::from(classes.cuts_of(class).end) - 1].long;
+                counts.truncate(counts.len() - usize::from(long));
+                assert!(
+                    counts.is_sorted_by(|fine, coarse| fine > coarse),
+                    "{counts:?}"
+                );
             }
         }
     }

@@ -156,6 +156,8 @@ fn cut_growth(pages_per_shard: u64) -> f64 {
     match pages_per_shard {
         0..128 => 4.0,
         128..256 => 1.12,
+        // With 1.03 an item of a mix of sizes wasted less, yet fewer of them stayed: each size that
+        // is rare holds a page of its own in each shard.
         _ => 1.06,
     }
 }

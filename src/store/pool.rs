@@ -44,7 +44,8 @@ pub(super) struct PoolState {
 }
 
 impl Pool {
-    /// A pool that lends up to `limit` pages of `arena`.
+    /// A pool that lends pages of `arena` as long as no more than `limit` are in use, the first of
+    /// all included.
     pub(super) fn new(arena: Arc<Arena>, limit: u32) -> Self {
         Self {
             arena,
@@ -55,7 +56,7 @@ impl Pool {
                 // Page 0 is never lent: handle 0 means "none".
                 fresh: 1,
                 lent: 0,
-                limit,
+                limit: lendable(limit),
             }),
         }
     }
@@ -132,12 +133,12 @@ impl Pool {
         }
     }
 
-    /// Sets how many pages may be lent, and returns memory that is over it to the system.
+    /// Sets how many pages may be in use, and returns memory that is over it to the system.
     /// Shards give up theirs as upkeep finds them.
     pub(super) fn set_limit(&self, limit: u32) {
         let mut state = self.state.lock();
-        state.limit = limit;
-        while state.resident() > limit {
+        state.limit = lendable(limit);
+        while state.resident() > state.limit {
             let Some(page) = state.ahead.pop().or_else(|| state.warm.pop()) else {
                 break;
             };
@@ -215,6 +216,13 @@ impl Pool {
             self.state.lock().ahead.push(page);
         }
     }
+}
+
+/// Pages that may be lent when `limit` may be in use. The first is never lent, yet where the system
+/// gives memory in huge pages it has some all the same: counted beside the limit, it would move the
+/// last page into a huge page of its own.
+fn lendable(limit: u32) -> u32 {
+    limit.saturating_sub(1).max(1)
 }
 
 impl State {

@@ -111,7 +111,9 @@ fn expired_items_are_freed_without_being_asked_for() {
     run_upkeep(&store, later(2));
     let totals = store.totals();
     assert_eq!((totals.curr_items, totals.bytes), (0, 0));
-    assert_eq!(totals.crawler_reclaimed, 5000);
+    assert_eq!(totals.reclaimed, 5000);
+    // Pages that are given back meanwhile are emptied by nobody's sweep.
+    assert!(totals.crawler_reclaimed >= 2500);
     assert_eq!(totals.evictions, 0);
 }
 
