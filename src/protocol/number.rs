@@ -8,19 +8,21 @@ const DIGIT_COUNT_MAX: usize = 20;
 
 /// An unsigned decimal number.
 pub fn unsigned(token: &[u8]) -> Option<u64> {
-    if token.is_empty() || token.len() > DIGIT_COUNT_MAX {
-        return None;
-    }
+    // Only the last digit of the longest number can be too much.
+    let (most, last) = match token.len() {
+        0 => return None,
+        1..DIGIT_COUNT_MAX => (token, None),
+        DIGIT_COUNT_MAX => token.split_last().map(|(last, most)| (most, Some(last)))?,
+        _ => return None,
+    };
     let mut value = 0_u64;
-    // Only the twentieth digit can be too much.
-    let (safe, last) = token.split_at(token.len().min(DIGIT_COUNT_MAX - 1));
-    for &byte in safe {
+    for &byte in most {
         value = value * 10 + digit(byte)?;
     }
-    for &byte in last {
-        value = value.checked_mul(10)?.checked_add(digit(byte)?)?;
+    match last {
+        None => Some(value),
+        Some(&byte) => value.checked_mul(10)?.checked_add(digit(byte)?),
     }
-    Some(value)
 }
 
 #[inline]
@@ -45,16 +47,18 @@ pub fn signed(token: &[u8]) -> Option<i64> {
 /// An expiry as requests give it: as [`signed`], with what is out of range taken as the nearest
 /// number in it, since a client that asks for the far future means it.
 pub fn exptime(token: &[u8]) -> Option<i64> {
+    if let Some(value) = signed(token) {
+        return Some(value);
+    }
     let digits = token.strip_prefix(b"-").unwrap_or(token);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let extreme = if digits.len() == token.len() {
+    Some(if digits.len() == token.len() {
         i64::MAX
     } else {
         i64::MIN
-    };
-    Some(signed(token).unwrap_or(extreme))
+    })
 }
 
 /// A decimal fraction, such as `0.8`.

@@ -397,15 +397,11 @@ fn store(verb: StoreVerb, mut tokens: Tokens<'_>) -> Result<Command<'_>, Refusal
             noreply: false,
             ..refused
         };
-        tokens.next().ok_or(told)?
+        number::unsigned(tokens.next().ok_or(told)?)
     } else {
-        b"0"
+        Some(0)
     };
-    match (
-        number::unsigned_32(flags),
-        number::exptime(exptime),
-        number::unsigned(cas),
-    ) {
+    match (number::unsigned_32(flags), number::exptime(exptime), cas) {
         (Some(flags), Some(exptime), Some(cas)) => Ok(Command::Store(Store {
             verb,
             key,

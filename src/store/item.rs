@@ -180,8 +180,44 @@ impl Spec {
         now_s: u32,
         serial: u32,
     ) {
+        self.write_as(
+            kind_bits(Kind::Detached),
+            chunk,
+            key,
+            inline_size,
+            now_s,
+            serial,
+        );
+        set_next(chunk, Handle::NONE);
+        set_prev(chunk, Handle::NONE);
+    }
+
+    /// As [`Self::write`], over a linked item in one chunk that stays in its place of `queue`, and
+    /// counts as active.
+    pub(super) fn write_over(
+        &self,
+        chunk: &mut [u8],
+        key: &[u8],
+        queue: Queue,
+        now_s: u32,
+        serial: u32,
+    ) {
+        let shape = kind_bits(Kind::Linked) | queue_bits(queue) | Flag::ACTIVE.0;
+        self.write_as(shape, chunk, key, self.value_size as usize, now_s, serial);
+    }
+
+    /// Writes key and header but for the links.
+    #[inline]
+    fn write_as(
+        &self,
+        mut shape: u32,
+        chunk: &mut [u8],
+        key: &[u8],
+        inline_size: usize,
+        now_s: u32,
+        serial: u32,
+    ) {
         let long = inline_size < self.value_size as usize;
-        let mut shape = kind_bits(Kind::Detached);
         let mut access = now_s & TIME_MASK;
         let mut at = HEADER_SIZE;
         if self.expiry_s != 0 || long {
@@ -214,12 +250,11 @@ impl Spec {
             reason = "a key has at most 250 bytes, a chunk fewer than 2^16"
         )]
         let sizes = (key.len() as u32) << 8 | (inline_size as u32) << 16;
-        set_word(chunk, 0, shape | sizes);
-        set_word(chunk, 4, access);
-        set_word(chunk, 8, serial);
-        set_word(chunk, 12, 0);
-        set_word(chunk, 16, 0);
         chunk[at..at + key.len()].copy_from_slice(key);
+        let header = &mut chunk[..HEADER_SIZE];
+        set_word(header, 0, shape | sizes);
+        set_word(header, 4, access);
+        set_word(header, 8, serial);
     }
 }
 
@@ -243,6 +278,10 @@ const fn kind_bits(kind: Kind) -> u32 {
         Kind::Piece => 2,
         Kind::Detached => 3,
     }
+}
+
+const fn queue_bits(queue: Queue) -> u32 {
+    (queue as u32) << 2
 }
 
 /// What a chunk holds.
@@ -314,7 +353,7 @@ pub(super) fn set_prev(chunk: &mut [u8], prev: Handle) {
 
 /// Notes the queue that an item is in.
 pub(super) fn set_queue(chunk: &mut [u8], queue: Queue) {
-    let bits = (queue as u8) << 2;
+    let bits = queue_bits(queue).to_le_bytes()[0];
     chunk[0] = chunk[0] & !(3 << 2) | bits;
 }
 

@@ -251,7 +251,7 @@ impl Shard {
     }
 
     /// Second of uptime at which an item dies; zero is never. Most items need not be looked at.
-    #[inline]
+    #[inline(always)]
     fn expiry_at(&self, handle: Handle, header: &Header) -> u32 {
         if header.has_expiry() {
             header.expiry_s(self.lease.at(handle))
@@ -260,7 +260,7 @@ impl Shard {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn death_by(&self, expiry_s: u32, header: &Header, now: Now) -> Option<Miss> {
         if Expiry::at(expiry_s).is_past(now) {
             return Some(Miss::Expired);
@@ -272,7 +272,7 @@ impl Shard {
     }
 
     /// Finds an item, dead or alive.
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: &[u8], hash: u64) -> Option<Found> {
         let lease = &self.lease;
         let mut found = None;
@@ -294,7 +294,7 @@ impl Shard {
     }
 
     /// Finds a live item; a dead one is freed.
-    #[inline]
+    #[inline(always)]
     fn find_live(&mut self, key: &[u8], hash: u64, now: Now) -> Result<Found, Miss> {
         let Some(found) = self.find(key, hash) else {
             return Err(Miss::Absent);

@@ -209,7 +209,7 @@ impl Hit<'_> {
 
 impl Shard {
     /// Finds an item, makes it on a miss if asked to, and notes the access.
-    #[inline]
+    #[inline(always)]
     pub(in super::super) fn fetch(
         &mut self,
         key: &[u8],
@@ -227,7 +227,7 @@ impl Shard {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn hit(&mut self, found: Found, hash: u64, now: Now, how: &Fetch) -> Fetched<'_> {
         let Found {
             mut handle,

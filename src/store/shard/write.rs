@@ -123,7 +123,17 @@ impl Shard {
             item::set_mark(chunk, Mark::STALE, true);
             item::set_mark(chunk, Mark::TOKEN_SENT, token_sent);
         }
-        Ok(self.stored(handle, class))
+        let cas = match spec.assigned_cas {
+            _ if !self.common.classes.has_cas() => 0,
+            Some(cas) => cas,
+            None => self.serial,
+        };
+        Ok(PutReply {
+            status: PutStatus::Stored,
+            cas,
+            value_size: spec.value_size,
+            class,
+        })
     }
 
     /// Answers a put that could not be done, and lets the old item go if the client must
@@ -196,12 +206,7 @@ impl Shard {
         let stats = &mut self.stats[cut];
         stats.requested = stats.requested - old_size + new_size;
         let chunk = self.lease.at_mut(old.handle);
-        spec.write(chunk, key, value.len(), now.uptime_s, serial);
-        item::set_kind(chunk, item::Kind::Linked);
-        item::set_queue(chunk, old.header.queue());
-        item::set_next(chunk, old.header.next);
-        item::set_prev(chunk, old.header.prev);
-        item::set_flag(chunk, Flag::ACTIVE, true);
+        spec.write_over(chunk, key, old.header.queue(), now.uptime_s, serial);
         let at = spec.prefix_size(false);
         chunk[at..at + value.len()].copy_from_slice(value);
         Slabs::note_expiry(&mut self.lease, old.handle, spec.expiry_s);
