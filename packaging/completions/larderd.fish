@@ -85,6 +85,7 @@ complete -c larderd -s C -l disable-cas -d 'Items have no cas, and are 8 bytes s
 complete -c larderd -s L -l enable-largepages -d 'Ask for huge pages, and take all memory at the start'
 complete -c larderd -s M -l disable-evictions -d 'When memory is full, answer an error instead of evicting'
 complete -c larderd -l no-hashexpand -d 'The index grows whatever this says [-o no_hashexpand]'
+complete -c larderd -l admin-tls -d 'Speak TLS at the address of the admin listener, with the certificate of -o ssl_chain_cert and ssl_key, which need not be shown to clients (-Z). Both are read again at SIGHUP'
 complete -c larderd -s F -l disable-flush-all -d 'Forbid `flush_all`'
 complete -c larderd -s X -l disable-dumping -d 'Forbid what shows keys: `stats cachedump`, `stats detail`, `stats hotkeys`, `stats bigkeys` and `lru_crawler metadump`'
 complete -c larderd -s W -l disable-watch -d 'Forbid `watch`'

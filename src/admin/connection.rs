@@ -1,12 +1,10 @@
 //! One connection to the admin listener: bytes in, whole answers out.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
-
 use super::http::{self, Answer, Method, Parsed, Request};
+use super::stream::Stream;
 use crate::limits::{ADMIN_HEAD_SIZE_MAX, ADMIN_KEEP_ALIVE_S, ADMIN_PATIENCE_S};
 
 /// What is to be done with a connection after its turn.
@@ -22,7 +20,7 @@ pub(super) enum Verdict {
 
 /// One connection.
 pub(super) struct Connection {
-    socket: Socket,
+    stream: Stream,
     /// Counts up with each that is accepted.
     number: u64,
     /// Received and not answered; never more than a head.
@@ -43,9 +41,9 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub(super) fn new(socket: Socket, number: u64, now: Instant) -> Self {
+    pub(super) fn new(stream: Stream, number: u64, now: Instant) -> Self {
         Self {
-            socket,
+            stream,
             number,
             input: Vec::new(),
             output: Vec::new(),
@@ -59,7 +57,7 @@ impl Connection {
 
     /// The descriptor.
     pub(super) fn descriptor(&self) -> i32 {
-        self.socket.as_raw_fd()
+        self.stream.descriptor()
     }
 
     /// Lowest for the one that has been of no use for longest; of those that came at the same
@@ -115,9 +113,12 @@ impl Connection {
     }
 
     fn send(&mut self, now: Instant) -> Verdict {
-        while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.socket.write(rest) {
-                Ok(0) => return Verdict::Close,
+        while let Some(rest) = self.output.get(self.sent..) {
+            if rest.is_empty() && !self.stream.is_blocked() {
+                break;
+            }
+            match self.stream.write(rest) {
+                Ok(0) if !rest.is_empty() => return Verdict::Close,
                 Ok(count) => {
                     self.sent += count;
                     self.moved_at = now;
@@ -132,7 +133,7 @@ impl Connection {
             return Verdict::Again;
         }
         self.is_ending = true;
-        match self.socket.shutdown(std::net::Shutdown::Write) {
+        match self.stream.finish() {
             Ok(()) => Verdict::Again,
             Err(_) => Verdict::Close,
         }
@@ -141,7 +142,7 @@ impl Connection {
     fn receive(&mut self, now: Instant) -> Verdict {
         let held = self.input.len();
         let mut room = [0; ADMIN_HEAD_SIZE_MAX];
-        match self.socket.read(&mut room[held..]) {
+        match self.stream.read(&mut room[held..]) {
             Ok(0) => Verdict::Close,
             Ok(count) => {
                 // Who sends a byte now and then has no more time than others: the head must be
@@ -159,7 +160,7 @@ impl Connection {
     /// Reads what nobody looks at, until the client leaves or its time is up.
     fn listen_on(&mut self) -> Verdict {
         let mut room = [0; ADMIN_HEAD_SIZE_MAX];
-        match self.socket.read(&mut room) {
+        match self.stream.read(&mut room) {
             Ok(0) => Verdict::Close,
             Ok(_) => Verdict::Again,
             Err(error) => after(&error),
@@ -177,6 +178,8 @@ fn after(error: &io::Error) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use socket2::Socket;
+
     use super::super::http::Status;
     use super::*;
 
@@ -185,7 +188,8 @@ mod tests {
             Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("two ends");
         ours.set_nonblocking(true).unwrap();
         let now = Instant::now();
-        (Connection::new(ours, 0, now), theirs, now)
+        let connection = Connection::new(Stream::new(ours, None), 0, now);
+        (connection, theirs, now)
     }
 
     fn turns(connection: &mut Connection, now: Instant) -> Verdict {

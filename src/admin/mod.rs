@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! thread.rs        one poll, a few connections
-//!    connection.rs    bytes in, answers out
+//!    connection.rs    bytes in, answers out; stream.rs carries them, plain or encrypted
 //!       http.rs          heads of requests, frames of answers
 //!    pages.rs         which answer; guard.rs says who may have it
 //!       exporter.rs, own.rs, insight.rs   /metrics, written by exposition.rs
@@ -30,6 +30,7 @@ mod own;
 mod page;
 mod pages;
 mod state;
+mod stream;
 mod thread;
 
 use std::fmt;
@@ -45,6 +46,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use guard::TokenError;
 pub use state::{Ask, Phase};
+pub use stream::{Channel, Secure};
 
 use guard::Guard;
 use state::State;
@@ -110,12 +112,13 @@ pub struct Bound {
     place: String,
     file: Option<SocketFile>,
     guard: Guard,
+    secure: Option<Arc<dyn Secure>>,
 }
 
 /// The running admin listener. Dropping it ends it.
 pub struct Admin {
     state: Arc<State>,
-    guard: Arc<Guard>,
+    handle: Handle,
     place: String,
     stopping: Arc<AtomicBool>,
     waker: Waker,
@@ -125,18 +128,24 @@ pub struct Admin {
 }
 
 impl Bound {
-    /// Reads the token and binds the socket that the settings name, if they name one.
+    /// Reads the token and binds the socket that the settings name, if they name one. With `secure`
+    /// TLS is spoken there.
     ///
     /// # Errors
     ///
     /// When the token cannot be read, or the address not be had.
-    pub fn bind(config: &Config) -> Result<Option<Self>, AdminError> {
+    pub fn bind(
+        config: &Config,
+        secure: Option<Box<dyn Secure>>,
+    ) -> Result<Option<Self>, AdminError> {
         let listen = &config.admin;
         let token = config.admin_token_file.as_deref();
         let bound = match listen {
             AdminListen::Off => return Ok(None),
             AdminListen::Tcp { host, port } => {
-                bind_tcp(host, *port).map(|(socket, place)| (socket, place, None))
+                let scheme = if secure.is_some() { "https" } else { "http" };
+                bind_tcp(host, *port)
+                    .map(|(socket, address)| (socket, format!("{scheme}://{address}/"), None))
             }
             AdminListen::Unix(path) => {
                 let mode = config.unix_mask & 0o777;
@@ -154,6 +163,10 @@ impl Bound {
             place,
             file,
             guard: guard?,
+            // Who reaches a unix socket is on this host.
+            secure: secure
+                .filter(|_| matches!(listen, AdminListen::Tcp { .. }))
+                .map(Arc::from),
         }))
     }
 
@@ -177,14 +190,17 @@ impl Bound {
         let poll = Poll::new().map_err(AdminError::System)?;
         let waker = Waker::new(poll.registry(), thread::WAKE).map_err(AdminError::System)?;
         let state = Arc::new(State::new(shared, sources, ask));
-        let guard = Arc::new(self.guard);
+        let handle = Handle {
+            guard: Arc::new(self.guard),
+            secure: self.secure,
+        };
         let stopping = Arc::new(AtomicBool::new(false));
-        let (own_state, own_guard) = (Arc::clone(&state), Arc::clone(&guard));
         let thread = Thread::new(
             poll,
             self.socket,
-            own_state,
-            own_guard,
+            Arc::clone(&state),
+            Arc::clone(&handle.guard),
+            handle.secure.clone(),
             Arc::clone(&stopping),
         )
         .map_err(AdminError::System)?;
@@ -194,7 +210,7 @@ impl Bound {
             .map_err(AdminError::System)?;
         Ok(Admin {
             state,
-            guard,
+            handle,
             place: self.place,
             stopping,
             waker,
@@ -219,6 +235,7 @@ pub fn check(config: &Config) -> Result<(), AdminError> {
 #[derive(Clone)]
 pub struct Handle {
     guard: Arc<Guard>,
+    secure: Option<Arc<dyn Secure>>,
 }
 
 impl Handle {
@@ -230,10 +247,19 @@ impl Handle {
     pub fn reload(&self) -> Result<(), TokenError> {
         self.guard.reload()
     }
+
+    /// Reads the certificates again, if there are any. When one is wrong the old ones stay.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words.
+    pub fn refresh(&self) -> Result<(), String> {
+        self.secure.as_ref().map_or(Ok(()), |one| one.refresh())
+    }
 }
 
 impl Admin {
-    /// Where it listens: `http://ADDRESS:PORT/`, or the path of its socket.
+    /// Where it listens: `http://ADDRESS:PORT/`, with TLS `https`, or the path of its socket.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -245,9 +271,7 @@ impl Admin {
 
     /// By what it is changed from other threads.
     pub fn handle(&self) -> Handle {
-        Handle {
-            guard: Arc::clone(&self.guard),
-        }
+        self.handle.clone()
     }
 }
 
@@ -271,7 +295,7 @@ fn bind_tcp(host: &str, port: u16) -> io::Result<(Socket, String)> {
         match bind_address(address) {
             Ok(socket) => {
                 let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-                return Ok((socket, format!("http://{bound}/")));
+                return Ok((socket, bound.to_string()));
             }
             Err(error) => last = error,
         }

@@ -20,6 +20,7 @@ use super::guard::Guard;
 use super::http::Request;
 use super::pages;
 use super::state::State;
+use super::stream::{Secure, Stream};
 use crate::limits::ADMIN_CONNECTION_COUNT_MAX;
 
 /// The poll's name for the waker.
@@ -41,6 +42,7 @@ pub(super) struct Thread {
     listener: Socket,
     state: Arc<State>,
     guard: Arc<Guard>,
+    secure: Option<Arc<dyn Secure>>,
     stopping: Arc<AtomicBool>,
     connections: Slab<Connection>,
     /// Who has something to do without new events.
@@ -63,6 +65,7 @@ impl Thread {
         listener: Socket,
         state: Arc<State>,
         guard: Arc<Guard>,
+        secure: Option<Arc<dyn Secure>>,
         stopping: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         let descriptor = std::os::fd::AsRawFd::as_raw_fd(&listener);
@@ -73,6 +76,7 @@ impl Thread {
             listener,
             state,
             guard,
+            secure,
             stopping,
             connections: Slab::new(),
             queue: VecDeque::new(),
@@ -148,8 +152,17 @@ impl Thread {
         }
         // Only unix sockets refuse, and have no need of it.
         let _ = socket.set_tcp_nodelay(true);
+        let channel = match &self.secure {
+            None => None,
+            // What cannot be encrypted is not said at all.
+            Some(secure) => match secure.begin() {
+                None => return,
+                channel => channel,
+            },
+        };
         self.accepted += 1;
-        let connection = Connection::new(socket, self.accepted, now);
+        let stream = Stream::new(socket, channel);
+        let connection = Connection::new(stream, self.accepted, now);
         let descriptor = connection.descriptor();
         let key = self.connections.insert(connection);
         let registry = self.poll.registry();

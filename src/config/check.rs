@@ -28,6 +28,10 @@ pub(super) fn refuse(config: &Config) -> Result<(), String> {
 
 /// Figures of a cache and addresses of its clients are nobody's business without a token.
 fn check_admin(config: &Config) -> Result<(), String> {
+    if config.admin_tls && config.tls.chain_cert.is_none() {
+        let needs = "--admin-tls: TLS needs a certificate, -o ssl_chain_cert=FILE";
+        return Err(needs.to_owned());
+    }
     if config.admin.is_local() || config.admin_token_file.is_some() {
         return Ok(());
     }
@@ -215,7 +219,8 @@ fn tls_warnings(config: &Config) -> Vec<String> {
         warnings.push(warning.to_owned());
     }
     if !tls.enabled {
-        if tls.chain_cert.is_some() || tls.key.is_some() || tls.verify_mode != verify::NONE {
+        let has_files = tls.chain_cert.is_some() || tls.key.is_some();
+        if has_files && !config.admin_tls || tls.verify_mode != verify::NONE {
             let warning = "-o ssl_*: nothing is encrypted; TLS is turned on by -Z";
             warnings.push(warning.to_owned());
         }

@@ -183,6 +183,8 @@ pub struct Config {
     pub admin: AdminListen,
     /// File of the token that is asked for there (`--admin-token-file`).
     pub admin_token_file: Option<PathBuf>,
+    /// Whether TLS is spoken there (`--admin-tls`).
+    pub admin_tls: bool,
 
     // The process.
     /// How much is logged: 0 warnings, 1 lifecycle, 2 connections, 3 everything (`-v`).
@@ -267,6 +269,7 @@ impl Default for Config {
             cluster: ClusterConfig::default(),
             admin: AdminListen::default(),
             admin_token_file: None,
+            admin_tls: false,
             verbosity: 0,
             daemonize: false,
             pid_file: None,

@@ -9,6 +9,7 @@ mod password;
 mod pidfile;
 mod privileges;
 mod reload;
+mod secure;
 mod systemd;
 
 use std::ffi::OsString;
@@ -88,9 +89,10 @@ fn check(loaded: &Loaded) -> ExitCode {
     }
     let checked = Server::check(&loaded.config)
         .map_err(|error| error.to_string())
-        .and_then(|()| admin::check(&loaded.config).map_err(|error| error.to_string()));
+        .and_then(|()| admin::check(&loaded.config).map_err(|error| error.to_string()))
+        .and_then(|()| secure::load(&loaded.config).map_err(|error| error.to_string()));
     match checked {
-        Ok(()) => {
+        Ok(_) => {
             drop(writeln!(io::stdout(), "The configuration is good."));
             ExitCode::SUCCESS
         }
@@ -239,7 +241,8 @@ fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), 
     // The file of a socket that was given belongs to whom its giver has chosen.
     let own_socket = config.unix_socket.as_deref().filter(|_| given.is_empty());
     // First: whoever waits for the file of ports need not wait for this address, too.
-    let admin = admin::Bound::bind(config).map_err(Failure::new)?;
+    let secure = secure::load(config).map_err(Failure::new)?;
+    let admin = admin::Bound::bind(config, secure).map_err(Failure::new)?;
     let bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
     if let Some(identity) = identity {
         let admin_socket = admin.as_ref().and_then(admin::Bound::file);

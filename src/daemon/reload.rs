@@ -65,8 +65,9 @@ impl Reload {
             .map(|(n, _)| *n)
             .collect();
         self.take_over(&loaded.config);
+        // Whatever comes of these stands in the log.
+        let _ = self.admin.as_ref().map(Handle::refresh);
         if self.config.tls.enabled {
-            // Whatever comes of it stands in the log.
             let now = self.shared.clock.now();
             let _ = self.shared.host.refresh_certificates(now);
         }

@@ -13,6 +13,7 @@
 
 mod acceptor;
 mod census;
+mod certificates;
 mod connection;
 mod desk;
 mod disk;
@@ -45,6 +46,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit};
 
+pub use certificates::{Certificates, Encrypted};
 pub use error::{GivenError, PeersError, StartError, TlsError};
 pub use given::{Given, GivenSocket};
 pub use pulse::Pulse;

@@ -3,7 +3,7 @@
 //! TCP and unix sockets are the same to us. A plain stream is its socket and nothing else; what
 //! TLS adds lives in `tls.rs`, behind one pointer that a plain stream does not have.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
@@ -111,7 +111,7 @@ impl Stream {
     /// Receives once.
     pub(super) fn receive(&mut self, room: &mut [u8]) -> Received {
         if let Some(tls) = &mut self.tls {
-            return tls.receive(&self.socket, room);
+            return tls.receive(self.socket.as_fd(), room);
         }
         match receive(&self.socket, room) {
             Ok(0) => Received::End,
@@ -128,7 +128,7 @@ impl Stream {
     /// Sends once. A short count is not tried again: asking the poll for room tells for sure.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Sending {
         if let Some(tls) = &mut self.tls {
-            return tls.send(&self.socket, bytes);
+            return tls.send(self.socket.as_fd(), bytes);
         }
         let (result, count) = match send(&self.socket, bytes) {
             Ok(count) if count == bytes.len() => (Sent::All, count),
@@ -147,7 +147,7 @@ impl Stream {
     /// nobody has read.
     pub(super) fn finish(&mut self, unread: bool, room: &mut [u8]) {
         if let Some(tls) = &mut self.tls {
-            tls.finish(&self.socket);
+            tls.finish(self.socket.as_fd());
         }
         if unread {
             // Closing over unread bytes would tear down the connection at once, and the last
@@ -159,9 +159,9 @@ impl Stream {
 }
 
 /// Receives once, whatever interrupts.
-pub(super) fn receive(socket: &OwnedFd, room: &mut [u8]) -> Result<usize, Errno> {
+pub(super) fn receive(socket: impl AsFd, room: &mut [u8]) -> Result<usize, Errno> {
     loop {
-        match rustix::net::recv(socket, &mut *room, RecvFlags::empty()) {
+        match rustix::net::recv(&socket, &mut *room, RecvFlags::empty()) {
             Err(Errno::INTR) => {}
             other => return other.map(|(_, count)| count),
         }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,21 +119,29 @@ impl Tls {
         if !config.tls.enabled {
             return Ok(None);
         }
+        let wanted = config.tcp_listen().into_iter();
+        let wanted: Vec<u8> = wanted.filter_map(|listen| config.tls_of(&listen)).collect();
+        Self::of(config.tls.clone(), &wanted, now_s).map(Some)
+    }
+
+    /// Reads certificate and key for listeners that treat client certificates in these ways.
+    ///
+    /// # Errors
+    ///
+    /// Each names the option or the file that is wrong.
+    pub(super) fn of(settings: TlsConfig, wanted: &[u8], now_s: u32) -> Result<Self, TlsError> {
         let mut modes = [false; 3];
-        for listen in config.tcp_listen() {
-            if let Some(mode) = config.tls_of(&listen) {
-                modes[slot(mode)] = true;
-            }
+        for mode in wanted {
+            modes[slot(*mode)] = true;
         }
-        let settings = config.tls.clone();
         let material = Material::load(&settings, modes)?;
-        Ok(Some(Self {
+        Ok(Self {
             settings,
             modes,
             material: ArcSwap::from_pointee(material),
             refreshed_s: AtomicU32::new(now_s),
             refresh_failures: AtomicU64::new(0),
-        }))
+        })
     }
 
     /// Reads the files again. When anything is wrong with them, everything stays as it is.
@@ -532,7 +540,7 @@ impl Secured {
 
     /// Receives and decrypts until the room is full or the socket is empty. What is decrypted is
     /// handed out before the socket is asked again: the poll knows nothing of it.
-    pub(super) fn receive(&mut self, socket: &OwnedFd, room: &mut [u8]) -> Received {
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, room: &mut [u8]) -> Received {
         let mut filled = 0;
         let mut drained = false;
         for _ in 0..READ_COUNT_MAX {
@@ -594,7 +602,7 @@ impl Secured {
 
     /// Works on what has been received, and sends what the client must be told. Returns true if
     /// this has ended the handshake.
-    fn decrypt(&mut self, socket: &OwnedFd) -> bool {
+    fn decrypt(&mut self, socket: BorrowedFd<'_>) -> bool {
         let in_handshake = self.connection.is_handshaking();
         if let Err(error) = self.connection.process_new_packets() {
             let is_plain = in_handshake && self.first != Some(HANDSHAKE_RECORD);
@@ -616,7 +624,7 @@ impl Secured {
 
     /// Encrypts and sends. What is encrypted and not taken waits here, bounded; of the rest
     /// nothing is kept.
-    pub(super) fn send(&mut self, socket: &OwnedFd, bytes: &[u8]) -> Sending {
+    pub(super) fn send(&mut self, socket: BorrowedFd<'_>, bytes: &[u8]) -> Sending {
         let mut count = 0;
         let mut moved = false;
         loop {
@@ -644,7 +652,7 @@ impl Secured {
     }
 
     /// Sends what has been encrypted.
-    fn flush(&mut self, socket: &OwnedFd) -> Sending {
+    fn flush(&mut self, socket: BorrowedFd<'_>) -> Sending {
         let mut moved = false;
         let mut result = Sent::All;
         while self.connection.wants_write() {
@@ -668,7 +676,7 @@ impl Secured {
     }
 
     /// Tells the client that nothing more will come.
-    pub(super) fn finish(&mut self, socket: &OwnedFd) {
+    pub(super) fn finish(&mut self, socket: BorrowedFd<'_>) {
         if self.trouble.is_none() && !self.connection.is_handshaking() && !self.is_blocked() {
             self.connection.send_close_notify();
             // A client that does not take it sees the end of the connection.
@@ -683,7 +691,7 @@ fn bytes(count: usize, more: bool) -> Received {
 
 /// The socket as the cipher sees it.
 struct Pipe<'a> {
-    socket: &'a OwnedFd,
+    socket: BorrowedFd<'a>,
     /// The last read has emptied the socket.
     short: bool,
     /// The first byte read.
@@ -691,7 +699,7 @@ struct Pipe<'a> {
 }
 
 impl<'a> Pipe<'a> {
-    const fn new(socket: &'a OwnedFd) -> Self {
+    const fn new(socket: BorrowedFd<'a>) -> Self {
         Self {
             socket,
             short: false,

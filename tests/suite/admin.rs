@@ -31,8 +31,8 @@ pub(crate) fn admin_address(server: &Server) -> SocketAddr {
     let mut address = None;
     let found = wait_until(|| {
         let log = server.log();
-        let url = log.split("admin=http://").nth(1);
-        address = url.and_then(|rest| rest.split('/').next()?.parse().ok());
+        let url = log.split("admin=http").nth(1);
+        address = url.and_then(|rest| rest.split('/').nth(2)?.parse().ok());
         address.is_some()
     });
     assert!(found, "{}", server.log());

@@ -14,9 +14,10 @@ use rustix::process::Signal;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
+use crate::admin::admin_address;
 use crate::support::Authority;
 use crate::support::process::{patience, resident_size, settled_size, wait_until};
-use crate::support::server::{Server, run};
+use crate::support::server::{Server, free_port, run};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
@@ -402,4 +403,75 @@ fn a_start_without_what_tls_needs_says_what_is_missing() {
         assert_ne!(ended.code, Some(0), "{words}");
         assert!(ended.stderr.contains(message), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn the_admin_listener_speaks_tls_when_told_to_and_shows_a_new_certificate_after_sighup() {
+    let authority = Authority::new();
+    let words = authority.words();
+    let words = words.split(",ssl_ca_cert").next().unwrap();
+    let flags = ["-v", "--admin", "127.0.0.1:0", "--admin-tls", "-o", words];
+    let server = Server::start(&flags);
+    let address = admin_address(&server);
+    assert!(server.log().contains("admin=https://"), "{}", server.log());
+    let client = authority.client(None);
+    let get = |path: &str, more: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n").into_bytes()
+    };
+
+    // A small answer, and a large one behind it on the same connection.
+    let mut stream = connect(&client, address);
+    stream.write_all(&get("/healthz", "")).unwrap();
+    let mut reply = vec![0; 15];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, b"HTTP/1.1 200 OK");
+    stream
+        .write_all(&get("/", "Connection: close\r\n"))
+        .unwrap();
+    let mut rest = String::new();
+    // The end is announced, or this would fail.
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("</html>\n"), "{} bytes", rest.len());
+
+    // Who does not speak TLS is told nothing, and the cache itself stays plain.
+    let mut plain = tcp(address);
+    plain.write_all(&get("/metrics", "")).unwrap();
+    let mut told = Vec::new();
+    let _reset = plain.read_to_end(&mut told);
+    assert!(!told.starts_with(b"HTTP"), "{told:?}");
+    server.connect().sync();
+
+    let serial = || {
+        let mut stream = connect(&client, address);
+        stream.write_all(&get("/healthz", "")).unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+        let shown = stream.conn.peer_certificates().unwrap();
+        shown[0].to_vec()
+    };
+    let before = serial();
+    assert_eq!(serial(), before);
+    authority.sign("server");
+    server.signal(Signal::HUP);
+    assert!(wait_until(|| serial() != before));
+
+    let port = free_port().to_string();
+    let ended = run(
+        &[
+            "-u",
+            "root",
+            "-l",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "--admin",
+            "127.0.0.1:0",
+            "--admin-tls",
+        ],
+        &[],
+    );
+    assert!(
+        ended.stderr.contains("--admin-tls: TLS needs"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Group, Kind, ROW, Setting};
 use crate::config::admin::AdminListen;
-use crate::config::value::text;
+use crate::config::value::{show_yes, text, yes};
 
 pub(super) const ROWS: &[Setting] = &[
     Setting {
@@ -36,6 +36,18 @@ pub(super) const ROWS: &[Setting] = &[
             let path = config.admin_token_file.as_ref();
             path.map_or_else(String::new, |path| path.display().to_string())
         },
+        ..ROW
+    },
+    Setting {
+        name: "admin-tls",
+        group: Group::Admin,
+        help: "Speak TLS at the address of the admin listener, with the certificate of -o ssl_chain_cert and \
+               ssl_key, which need not be shown to clients (-Z). Both are read again at SIGHUP.",
+        apply: |config, value| {
+            config.admin_tls = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.admin_tls),
         ..ROW
     },
 ];

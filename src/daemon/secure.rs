@@ -1,0 +1,59 @@
+//! The server's TLS for the admin listener, which knows nothing of it.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use socket2::Socket;
+
+use crate::admin::{Channel, Secure};
+use crate::config::Config;
+use crate::server::{Certificates, Encrypted, TlsError};
+
+/// The certificates, if the settings want the admin listener to speak TLS.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub(super) fn load(config: &Config) -> Result<Option<Box<dyn Secure>>, TlsError> {
+    if !config.admin_tls {
+        return Ok(None);
+    }
+    let certificates = Certificates::load(config)?;
+    Ok(Some(Box::new(Adapter(certificates))))
+}
+
+struct Adapter<T>(T);
+
+impl Secure for Adapter<Certificates> {
+    fn begin(&self) -> Option<Box<dyn Channel>> {
+        match self.0.begin() {
+            Ok(encrypted) => Some(Box::new(Adapter(encrypted))),
+            Err(error) => {
+                log::error!("an admin connection cannot be encrypted: {error}");
+                None
+            }
+        }
+    }
+
+    fn refresh(&self) -> Result<(), String> {
+        self.0.refresh().map_err(|error| error.to_string())
+    }
+}
+
+impl Channel for Adapter<Encrypted> {
+    fn receive(&mut self, socket: &Socket, room: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(socket.as_fd(), room)
+    }
+
+    fn send(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(socket.as_fd(), bytes)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.0.is_blocked()
+    }
+
+    fn finish(&mut self, socket: &Socket) {
+        self.0.finish(socket.as_fd());
+    }
+}
