@@ -218,10 +218,12 @@ impl Fetcher {
         let flags: &[u8] = if is_base64 { b" b" } else { b" k" };
         out.extend_from_slice(flags);
         let number = self.wanted.len().to_string();
+        // By `u` it is not counted as a use, so that nothing moves in the daemon's queues.
         command(
             out,
             &[
                 b"",
+                b"u",
                 b"f",
                 b"t",
                 b"v",

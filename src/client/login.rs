@@ -45,7 +45,8 @@ impl Connection {
         match self.stats(&[b"settings"]) {
             Ok(settings) => Ok(settings
                 .iter()
-                .any(|(name, value)| name.starts_with("auth_enabled_") && value == "yes")),
+                // The one by text is told by the name of its file.
+                .any(|(name, value)| name.starts_with("auth_enabled_") && value != "no")),
             // Only a daemon that tells its users apart refuses that.
             Err(Error::Refused(_)) => Ok(true),
             Err(error) => Err(error),

@@ -11,8 +11,10 @@ mod bench;
 mod cluster;
 pub mod connection;
 mod dev;
+mod doctor;
 mod dump;
 mod error;
+mod insight;
 mod items;
 mod keys;
 mod latency;
@@ -28,6 +30,7 @@ pub mod requests;
 mod restore;
 pub mod stream;
 pub mod tls;
+mod top;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -130,6 +133,26 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: report::version_command,
         run: report::version,
+    },
+    Verb {
+        command: top::command,
+        run: top::run,
+    },
+    Verb {
+        command: doctor::command,
+        run: doctor::run,
+    },
+    Verb {
+        command: insight::hotkeys_command,
+        run: insight::hotkeys,
+    },
+    Verb {
+        command: insight::bigkeys_command,
+        run: insight::bigkeys,
+    },
+    Verb {
+        command: insight::clients_command,
+        run: insight::clients,
     },
     Verb {
         command: latency::command,

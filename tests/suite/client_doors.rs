@@ -109,6 +109,20 @@ fn a_password_is_sent_to_nobody_who_does_not_ask_for_it() {
 }
 
 #[test]
+fn who_may_do_something_without_a_login_logs_in_all_the_same() {
+    let files = Files::new();
+    let users = files.path("users");
+    fs::write(&users, "ann:secret\nuser * +@read\n").expect("a file");
+    let server = Server::start(&["-Y", &users]);
+    let address = server.address().to_string();
+    fails(&address, &["set", "k", "v"], 1, "refused");
+    let right = files.path("password");
+    let login = ["--user", "ann", "--password-file", &right];
+    says(&address, &[&login[..], &["set", "k", "v"]].concat());
+    assert_eq!(says(&address, &["get", "k"]), "v");
+}
+
+#[test]
 fn a_password_is_asked_for_at_the_terminal() {
     let files = Files::new();
     let server = Server::start(&["-Y", &files.path("users")]);

@@ -11,6 +11,7 @@ mod binary;
 mod client_archives;
 mod client_commands;
 mod client_doors;
+mod client_examines;
 mod client_program;
 mod clients;
 mod cluster;
