@@ -49,6 +49,9 @@ pub const SCRATCH_SIZE: usize = 64 << 10;
 /// worker. When somebody does, one piece of a large value is a turn.
 pub const FLUSH_COUNT_MAX: usize = 4;
 
+/// Slow turns that are kept of each worker, and told of all. A key may be in each.
+pub const SLOW_TURN_COUNT: usize = 128;
+
 /// Shares of `-R` requests that one connection may have in one turn when nobody else waits for
 /// the worker, so that a lone pipeline is not answered in crumbs.
 pub const SHARE_COUNT_MAX: usize = 8;

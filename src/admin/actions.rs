@@ -4,13 +4,15 @@
 
 use super::http::{Answer, Request, Status};
 use super::state::State;
-use crate::session::LimitError;
+use crate::session::{FIRST, LimitError};
 
 /// One command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Action {
     /// `cache_memlimit`, with `?megabytes=`.
     CacheMemlimit,
+    /// `client kill`, with `?client=`.
+    ClientKill,
     /// `flush_all`.
     FlushAll,
     /// `verbosity`, with `?level=`.
@@ -24,6 +26,7 @@ const VERBOSITY_MAX: u8 = 2;
 pub(super) fn act(state: &State, action: Action, request: &Request<'_>) -> Answer {
     let done = match action {
         Action::CacheMemlimit => cache_memlimit(state, request),
+        Action::ClientKill => client_kill(state, request),
         Action::FlushAll => flush_all(state),
         Action::Verbosity => verbosity(state, request),
     };
@@ -50,6 +53,25 @@ fn cache_memlimit(state: &State, request: &Request<'_>) -> Done {
             Status::BadRequest,
             "this daemon cannot have that much: it was started with less, or with -L",
         )),
+    }
+}
+
+fn client_kill(state: &State, request: &Request<'_>) -> Done {
+    let who = request.asks("client").unwrap_or_default();
+    let host = &state.shared.host;
+    let (mut count, mut next) = (0, Some(FIRST));
+    while let Some(after) = next {
+        let killed = host.kill(who, after).ok_or((
+            Status::BadRequest,
+            "?client= must be the number or the address of a client",
+        ))?;
+        count += killed.count;
+        next = killed.next;
+    }
+    match count {
+        0 => Err((Status::NotFound, "there is no such client")),
+        1 => Ok(format!("client {who} is closed")),
+        _ => Ok(format!("{count} clients of {who} are closed")),
     }
 }
 

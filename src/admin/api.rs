@@ -142,18 +142,49 @@ pub(super) fn latency(state: &State, now: Now) -> Value {
     json!({ "commands": commands })
 }
 
+/// `/api/v1/slow`: what took long, newest first, as `stats slow`.
+pub(super) fn slow(state: &State, now: Now) -> Value {
+    let slow = Numbered::gather(&state.shared, now, Group::Slow, "");
+    let of = |name| slow.others.number(name);
+    json!({
+        "threshold_us": of("threshold_us"),
+        "slow_turns": of("slow_turns"),
+        "slow": listed(slow.by_number.into_iter().rev(), "number", &["key", "user"]),
+    })
+}
+
+/// `/api/v1/threads`: what each worker does, as `stats threads`.
+pub(super) fn threads(state: &State, now: Now) -> Value {
+    let threads = Numbered::gather(&state.shared, now, Group::Threads, "");
+    json!({ "threads": listed(threads.by_number, "worker", &[]) })
+}
+
+/// Objects that have the number they are listed by under this name. `words` are text also where
+/// they look like numbers.
+fn listed(
+    by_number: impl IntoIterator<Item = (u32, Vec<(String, String)>)>,
+    number_name: &str,
+    words: &[&str],
+) -> Vec<Value> {
+    let one = |(number, figures): (u32, Vec<(String, String)>)| {
+        let texts = figures
+            .iter()
+            .filter(|(name, _)| words.contains(&name.as_str()));
+        let texts: Vec<(String, Value)> = texts
+            .map(|(name, text)| (name.clone(), text.as_str().into()))
+            .collect();
+        let mut one = object(figures);
+        one.extend(texts);
+        one.insert(number_name.to_owned(), number.into());
+        one.into()
+    };
+    by_number.into_iter().map(one).collect()
+}
+
 /// `/api/v1/clients`: who is connected, as `stats clients`.
 pub(super) fn clients(state: &State, now: Now) -> Value {
     let clients = Numbered::gather(&state.shared, now, Group::Clients, "");
-    let clients: Vec<Value> = clients
-        .by_number
-        .into_iter()
-        .map(|(id, figures)| {
-            let mut client = object(figures);
-            client.insert("id".to_owned(), id.into());
-            client.into()
-        })
-        .collect();
+    let clients = listed(clients.by_number, "id", &["user"]);
     json!({ "clients": clients })
 }
 

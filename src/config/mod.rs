@@ -160,6 +160,9 @@ pub struct Config {
     /// One request in so many is sampled for `stats hotkeys` and `stats ttl`; zero is none
     /// (`-o hot_key_sample`).
     pub hot_key_sample: u32,
+    /// Turns that take so long are kept for `stats slow`, in microseconds; zero keeps none
+    /// (`-o slow_log_us`).
+    pub slow_log_us: u32,
     /// Whether `debugtime` and its like exist (`LARDER_DEBUG_COMMANDS=1` in the environment).
     pub debug_commands: bool,
     /// File of users and passwords, and whether text clients may log in, and must (`-Y`).
@@ -260,6 +263,7 @@ impl Default for Config {
             stat_prefix_delimiter: b':',
             stats_detail: false,
             hot_key_sample: 100,
+            slow_log_us: 10_000,
             debug_commands: false,
             auth_file: None,
             sasl: false,

@@ -165,6 +165,10 @@ pub enum Stats<'a> {
     Sizes,
     /// Memory by class.
     Slabs,
+    /// What took long.
+    Slow,
+    /// What workers do.
+    Threads,
     /// Hits by how long items live.
     Ttl,
     /// A group nobody knows.
@@ -310,6 +314,8 @@ pub fn stats(mut tokens: Tokens<'_>) -> Result<Stats<'_>, ProtocolError> {
         b"settings" => Stats::Settings,
         b"sizes" => Stats::Sizes,
         b"slabs" => Stats::Slabs,
+        b"slow" => Stats::Slow,
+        b"threads" => Stats::Threads,
         b"ttl" => Stats::Ttl,
         b"waste" => Stats::Waste,
         unknown => Stats::Unknown(unknown),

@@ -127,7 +127,7 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) struct Info {
     /// What no other connection of this daemon is called; zero for what is no client.
-    id: u64,
+    pub(super) id: u64,
     /// Its descriptor, which is its name in logs and in `stats conns`.
     pub(super) descriptor: i32,
     arrival: Arrival,
@@ -281,7 +281,8 @@ impl Info {
         })
     }
 
-    fn address(&self) -> String {
+    /// As lists show it.
+    pub(super) fn address(&self) -> String {
         match (self.role, self.arrival.peer) {
             (Role::Client, Some(peer)) => Place::Tcp(peer).text(),
             (Role::Client, None) => Place::UnixClient.text(),

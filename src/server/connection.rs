@@ -68,6 +68,26 @@ pub(super) struct Change {
     pub(super) buffers: (u64, u64),
 }
 
+/// What a connection had done at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done {
+    pub(super) requests: u64,
+    pub(super) bytes_read: u64,
+    pub(super) bytes_written: u64,
+}
+
+impl Done {
+    /// What it has done by now.
+    pub(super) fn by(connection: &Connection) -> Self {
+        let info = &connection.info;
+        Self {
+            requests: info.requests.get(),
+            bytes_read: info.bytes_read.get(),
+            bytes_written: info.bytes_written.get(),
+        }
+    }
+}
+
 impl Connection {
     /// A connection that nothing has been heard from.
     pub(super) fn new(stream: Stream, session: Session, info: Arc<Info>, now_s: u32) -> Self {

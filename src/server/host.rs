@@ -103,6 +103,12 @@ impl Host for ServerHost {
     }
 }
 
+/// CPU time of the calling thread, in microseconds.
+pub(super) fn thread_cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
+}
+
 /// CPU time of this process in user and system mode, in microseconds.
 ///
 /// The sum is exact. The system keeps the two parts in ticks of a hundredth of a second, so they

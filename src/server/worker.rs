@@ -22,7 +22,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::connection::{Connection, enqueue};
+use super::connection::{Connection, Done, enqueue};
 use super::desk::Desk;
 use super::mailbox::{Letter, Letters, Newcomer};
 use super::stopwatch::Stopwatch;
@@ -82,6 +82,8 @@ pub(super) struct Worker {
 
     idle_timeout_s: u32,
     swept_s: u32,
+    /// The second whose beginning is in the counters of load.
+    noted_s: u32,
     stopping: Option<Instant>,
 
     scratch: Box<[u8]>,
@@ -150,9 +152,10 @@ impl Worker {
         };
         let now = desk.shared.clock.now();
         Ok(Self {
-            stopwatch: Stopwatch::new(),
+            stopwatch: Stopwatch::new(config.slow_log_us),
             idle_timeout_s: config.idle_timeout_s,
             swept_s: now.uptime_s,
+            noted_s: 0,
             desk,
             poll,
             letters,
@@ -185,6 +188,7 @@ impl Worker {
             }
             self.now = self.desk.shared.clock.now();
             self.stopwatch.begin(&self.desk.counters);
+            self.desk.begin_pass(&mut self.noted_s, self.now);
             for event in &events {
                 self.note(event);
             }
@@ -378,19 +382,27 @@ impl Worker {
         self.desk.mailbox.set_current(connection.descriptor());
         let held = connection.holds_input();
         let context = self.desk.context(self.now);
+        self.desk.counters.turns.add(1);
+        let before = Done::by(connection);
         let mut turn = Turn {
             context: &context,
             worker: &self.desk,
             alone: self.fresh.is_empty() && self.leftover.is_empty(),
             scratch: &mut self.scratch,
             output: &mut self.output,
+            begins_at: None,
         };
         let mut verdict = match heard {
             Heard::Unread => turn.serve(connection),
             Heard::Bytes { start, end } => turn.answer(connection, start, end),
             Heard::Nothing(verdict) => verdict,
         };
-        self.stopwatch.lap(&self.desk.counters);
+        let begins_at = turn.begins_at;
+        if let Some(lap) = self.stopwatch.lap(&self.desk.counters) {
+            let input = begins_at.and_then(|(start, end)| self.scratch.get(start..end));
+            self.desk
+                .keep_slow(&context, lap, connection, &before, input);
+        }
         if self.output.capacity() > OUTPUT_KEEP {
             self.output = Vec::with_capacity(SCRATCH_SIZE);
         }
@@ -572,6 +584,8 @@ struct Turn<'a> {
     alone: bool,
     scratch: &'a mut [u8],
     output: &'a mut Vec<u8>,
+    /// Where the input stands in the scratch buffer, if it began with a request.
+    begins_at: Option<(usize, usize)>,
 }
 
 /// Reads once into the scratch buffer, from `start` on and behind what the connection holds.
@@ -662,6 +676,9 @@ impl Turn<'_> {
             let (input, input_start) = connection.take_input();
             self.scratch[start..read_at].copy_from_slice(&input[input_start..]);
         }
+        if connection.session.is_between_requests() {
+            self.begins_at = Some((start, end));
+        }
         // The scratch buffer is lent to the session while it writes into the output.
         let scratch = std::mem::take(&mut self.scratch);
         let (consumed, verdict) = self.drive(connection, &scratch[start..end]);
@@ -681,6 +698,7 @@ impl Turn<'_> {
             let driven = session.drive(self.context, &input[consumed..], self.output);
             consumed += driven.consumed;
             connection.info.requests.add(driven.served.into());
+            self.context.counters.requests.add(driven.served.into());
             if driven.next == Next::Yield {
                 self.context.counters.conn_yields.add(1);
                 if self.alone && shares < SHARE_COUNT_MAX && self.output.len() < OUTPUT_SIZE_HIGH {

@@ -5,7 +5,7 @@
 //! way, the admin listener another.
 
 use super::{FIRST, Shared, TlsFacts};
-use super::{discovery, insight, waste};
+use super::{discovery, insight, slow, waste};
 use crate::config::Config;
 use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
@@ -50,6 +50,10 @@ pub enum Group {
     Sizes,
     /// `stats slabs`.
     Slabs,
+    /// `stats slow`.
+    Slow,
+    /// `stats threads`.
+    Threads,
     /// `stats ttl`.
     Ttl,
     /// `stats waste`.
@@ -90,6 +94,8 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
         }
         Group::Sizes => sizes(shared, now, list),
         Group::Slabs => slabs(shared, now, list),
+        Group::Slow => slow::slow(shared, list),
+        Group::Threads => slow::threads(shared, now, list),
         Group::Ttl => insight::ttl(shared, now, list),
         Group::Waste => waste::waste(shared, now, list),
     }

@@ -175,7 +175,7 @@ impl Session {
 }
 
 impl List<'_> {
-    fn key(&mut self, name: &str, key: &[u8]) {
+    pub(super) fn key(&mut self, name: &str, key: &[u8]) {
         let mut text = Vec::with_capacity(key.len());
         push_uri(&mut text, key);
         self.bytes(name, &text);

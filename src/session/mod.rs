@@ -39,6 +39,7 @@ mod rights_tests;
 mod sasl;
 #[cfg(test)]
 mod sasl_tests;
+mod slow;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]

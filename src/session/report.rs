@@ -74,6 +74,8 @@ pub(super) fn stats(session: &mut Session, turn: &mut Turn<'_>, group: Stats<'_>
         Stats::Settings => list(turn, Group::Settings, reader),
         Stats::Items => list(turn, Group::Items, reader),
         Stats::Slabs => list(turn, Group::Slabs, reader),
+        Stats::Slow => list(turn, Group::Slow, reader),
+        Stats::Threads => list(turn, Group::Threads, reader),
         Stats::Sizes => list(turn, Group::Sizes, reader),
         Stats::Larder => list(turn, Group::Larder, reader),
         Stats::Latency => list(turn, Group::Latency, reader),

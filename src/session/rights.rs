@@ -212,9 +212,12 @@ fn of_stats(group: &Stats<'_>) -> Rule {
         | Stats::Settings
         | Stats::Sizes
         | Stats::Slabs
+        | Stats::Threads
         | Stats::Ttl
         | Stats::Unknown(_)
         | Stats::Waste => LOOK,
+        // It names keys, unless -X keeps them out, and clients.
+        Stats::Slow => Rule::plain(Need::List),
         // The first two show the addresses of all clients, the third takes numbers from everybody.
         Stats::Clients | Stats::Conns | Stats::Reset => ADMIN,
         Stats::Cachedump { .. } => {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::inside::Insider;
 use super::login::Side;
 use super::watch::Hub;
-use super::{Certificate, Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared};
+use super::{
+    Asked, Certificate, Context, Dialect, Door, Facts, Host, Live, Next, Peer, Session, Shared,
+};
 use crate::cluster::Directory;
 use crate::config::Config;
 use crate::stats::{Counters, Registry};
@@ -202,6 +204,11 @@ impl Client<'_> {
     pub fn foresees(&self, bytes: &[u8]) -> bool {
         let context = self.bench.context();
         self.session.foresee(&context, bytes).is_some()
+    }
+
+    /// What the first request in these bytes would be called, and its first key.
+    pub fn recognize<'i>(&self, bytes: &'i [u8]) -> Option<(Asked, &'i [u8])> {
+        self.session.recognize(bytes)
     }
 
     /// Has this user logged in, whatever the dialect. Panics when there is no such user.

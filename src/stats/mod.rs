@@ -7,13 +7,17 @@
 
 pub mod hot;
 pub mod latency;
+pub mod load;
 pub mod sampler;
+pub mod slow;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::latency::{Latency, LatencyTotals};
+use self::load::Load;
 use self::sampler::{Hottest, Sampler, Sampling, TtlTotals};
+use self::slow::SlowLog;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 
 /// One number that one thread writes and any thread may read.
@@ -31,6 +35,11 @@ impl Counter {
     pub fn sub(&self, by: u64) {
         let value = self.0.load(Ordering::Relaxed);
         self.0.store(value.wrapping_sub(by), Ordering::Relaxed);
+    }
+
+    /// Writes another number. Only the owning thread may call this.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// The number as last written.
@@ -56,6 +65,8 @@ macro_rules! counters {
             pub latency: Latency,
             /// What was seen of sampled requests.
             pub sampler: Sampler,
+            /// What had been done by each of the last seconds.
+            pub load: Load,
         }
 
         /// The sum of some workers' counters.
@@ -160,6 +171,12 @@ counters! {
     bytes_read: count,
     /// Bytes sent.
     bytes_written: count,
+    /// Times that this worker looked who is ready, and served them.
+    passes: count,
+    /// Turns that connections had.
+    turns: count,
+    /// Requests answered: lines and packets.
+    requests: count,
     /// Turns ended because one connection had its share.
     conn_yields: count,
     /// Replies refused because the memory for replies was used up.
@@ -256,6 +273,7 @@ impl std::ops::Index<u8> for ByClass {
 #[derive(Debug)]
 pub struct Registry {
     workers: Vec<Arc<Counters>>,
+    slow: SlowLog,
 }
 
 impl Registry {
@@ -270,6 +288,7 @@ impl Registry {
         let numbers = (0..).take(workers);
         Self {
             workers: numbers.map(counters).collect(),
+            slow: SlowLog::new(workers),
         }
     }
 
@@ -280,6 +299,11 @@ impl Registry {
     /// If there is no such worker.
     pub fn worker(&self, index: usize) -> Arc<Counters> {
         Arc::clone(&self.workers[index])
+    }
+
+    /// What took long.
+    pub const fn slow(&self) -> &SlowLog {
+        &self.slow
     }
 
     /// All blocks, in the workers' order.
@@ -309,6 +333,7 @@ impl Registry {
         for worker in &self.workers {
             worker.reset();
         }
+        self.slow.clear();
     }
 }
 

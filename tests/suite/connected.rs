@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::admin::{admin_address, json};
+use crate::admin::{admin_address, json, request};
 use crate::rights::log_in;
 use crate::support::packet::Packet;
 use crate::support::packet::opcode::NOOP;
@@ -247,4 +247,166 @@ fn the_api_lists_clients() {
     );
     assert_eq!((&seen["id"], &seen["requests"]), (&1.into(), &1.into()));
     assert_eq!(seen["listen_addr"], format!("tcp:{}", server.address()));
+}
+
+/// Starts a daemon with one worker, an admin listener, and these flags.
+fn start(flags: &[&str]) -> (Server, std::net::SocketAddr) {
+    let own = ["-v", "-t", "1", "--admin", "127.0.0.1:0"];
+    let server = Server::start(&[&own, flags].concat());
+    let address = admin_address(&server);
+    (server, address)
+}
+
+#[test]
+fn what_takes_long_is_kept_with_its_command_its_key_and_its_client() {
+    let (server, address) = start(&["-o", "slow_log_us=1"]);
+    let mut client = server.connect();
+    client.ask("set k 0 0 6\r\nSECRET\r\n", "STORED\r\n");
+    let answer = "VALUE k 0 6\r\nSECRET\r\nEND\r\nHD\r\n";
+    client.ask("get k other\r\nmd k\r\n", answer);
+    // Its value comes later than its line.
+    client.send("set late 0 0 100000\r\n");
+    client.send("S".repeat(100_000));
+    client.ask("\r\n", "STORED\r\n");
+    // A turn is kept once its answer has been sent.
+    client.sync();
+    let slow = json(address, "/api/v1/slow");
+    assert_eq!(slow["threshold_us"], 1);
+    let turns = slow["slow"].as_array().expect("a list").clone();
+    let numbers = turns.iter().map(|turn| turn["number"].as_u64());
+    assert!(
+        numbers.is_sorted_by(|before, after| before > after),
+        "{turns:?}"
+    );
+    let with = |key: &str| {
+        let found = turns.iter().find(|turn| turn["key"] == key);
+        found.unwrap_or_else(|| panic!("{key}: {turns:?}"))
+    };
+    let get = turns
+        .iter()
+        .find(|turn| turn["command"] == "get")
+        .expect("a get");
+    assert_eq!((&get["key"], &get["requests"]), (&"k".into(), &2.into()));
+    assert_eq!(
+        (&get["bytes_read"], &get["bytes_written"]),
+        (&19.into(), &30.into())
+    );
+    assert_eq!((&get["user"], &get["worker"]), (&"-".into(), &0.into()));
+    let duration_us = get["duration_us"].as_u64().expect("a time");
+    assert!((1..60_000_000).contains(&duration_us), "{get}");
+    assert!(
+        get["addr"]
+            .as_str()
+            .is_some_and(|addr| addr.starts_with("tcp:127.0.0.1:"))
+    );
+    assert_eq!(with("late")["command"], "set");
+    let id = await_client(&mut server.connect(), "last_command", "mn");
+    assert_eq!(get["client"], id);
+    let listed = client.list("stats slow");
+    assert!(
+        listed.iter().any(|line| line.ends_with(":key late")),
+        "{listed:?}"
+    );
+    assert!(
+        !listed
+            .iter()
+            .any(|line| line.contains("SECRET") || line.contains("SSS"))
+    );
+    client.ask("stats reset\r\n", "RESET\r\n");
+    let (before, slow) = (turns.len(), json(address, "/api/v1/slow"));
+    assert!(
+        slow["slow"]
+            .as_array()
+            .is_some_and(|turns| turns.len() < before),
+        "{slow}"
+    );
+}
+
+#[test]
+fn nothing_is_kept_below_the_threshold_and_no_key_where_keys_are_not_shown() {
+    let (server, address) = start(&["-o", "slow_log_us=0"]);
+    server.connect().sync();
+    assert_eq!(json(address, "/api/v1/slow")["slow_turns"], 0);
+    let (server, address) = start(&["-o", "slow_log_us=60000000"]);
+    server.connect().sync();
+    assert_eq!(json(address, "/api/v1/slow")["slow_turns"], 0);
+    let (server, address) = start(&["-o", "slow_log_us=1", "-X"]);
+    server.connect().ask("get SECRET\r\n", "END\r\n");
+    let mut slow = Value::Null;
+    assert!(wait_until(|| {
+        slow = json(address, "/api/v1/slow")["slow"][0].clone();
+        slow["command"] == "get"
+    }));
+    assert_eq!(slow["key"], "");
+}
+
+#[test]
+fn workers_tell_what_they_do() {
+    let (server, address) = start(&[]);
+    let mut client = server.connect();
+    let gets = "get k\r\n".repeat(10);
+    let misses = "END\r\n".repeat(10);
+    let mut thread = Value::Null;
+    // A worker notes once a second what it has done.
+    assert!(
+        wait_until(|| {
+            for _ in 0..100 {
+                client.ask(&gets, &misses);
+            }
+            thread = json(address, "/api/v1/threads")["threads"][0].clone();
+            let of = |name: &str| thread[name].as_f64().unwrap_or_default();
+            of("busy_percent_10s") > 0.0 && of("requests_per_s_1m") > 0.0
+        }),
+        "{thread}"
+    );
+    assert!(
+        thread["busy_percent_10s"]
+            .as_f64()
+            .is_some_and(|busy| busy <= 100.0)
+    );
+    assert_eq!(
+        (&thread["worker"], &thread["name"]),
+        (&0.into(), &"larder-w0".into())
+    );
+    assert_eq!(thread["curr_connections"], 1);
+    let (turns, requests) = (thread["turns"].as_u64(), thread["requests"].as_u64());
+    assert!(
+        turns
+            .zip(requests)
+            .is_some_and(|(turns, requests)| requests >= 8 * turns),
+        "{thread}"
+    );
+    let per_turn = thread["requests_per_turn"].as_f64();
+    assert!(
+        per_turn.is_some_and(|per_turn| (8.0..=10.0).contains(&per_turn)),
+        "{thread}"
+    );
+    let listed = client.list("stats threads");
+    assert!(
+        listed
+            .iter()
+            .any(|line| line.starts_with("STAT 0:busy_percent_1m ")),
+        "{listed:?}"
+    );
+}
+
+#[test]
+fn the_api_closes_clients_for_who_shows_the_token() {
+    let token = text_file("0123456789abcdef\n");
+    let path = token.path().to_str().expect("a path of letters");
+    let (server, address) = start(&["--admin-token-file", path]);
+    let mut client = server.connect();
+    client.sync();
+    let post = |query: &str, headers: &str| {
+        let path = format!("/api/v1/client_kill{query}");
+        request(address, "POST", &path, headers).status
+    };
+    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
+    assert_eq!(post("?client=1", ""), 403);
+    for (query, status) in [("", 400), ("?client=all", 400), ("?client=77", 404)] {
+        assert_eq!(post(query, shown), status, "{query}");
+    }
+    client.sync();
+    assert_eq!(post("?client=1", shown), 200);
+    client.expect_close();
 }

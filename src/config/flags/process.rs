@@ -95,6 +95,21 @@ pub(super) const ROWS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        name: "slow-log-us",
+        extended: Some("slow_log_us"),
+        kind: Kind::Value("MICROSECONDS"),
+        group: Group::Commands,
+        help: "Keep for `stats slow` what took a worker so long or longer; 0 keeps nothing. From 10000 on \
+               time is taken by a clock that costs next to nothing and ticks every 1 to 10 \
+               milliseconds, below by an exact one, which costs a few nanoseconds for each turn.",
+        apply: |config, value| {
+            config.slow_log_us = integer(value, 0..=60_000_000)?;
+            Ok(())
+        },
+        show: |config| config.slow_log_us.to_string(),
+        ..ROW
+    },
+    Setting {
         name: "watcher-logbuf-size",
         extended: Some("watcher_logbuf_size"),
         kind: Kind::Value("KILOBYTES"),
