@@ -4,6 +4,7 @@
 `closed=URL`  a page that wants the token
 `token=TEXT`  that token
 `port=PORT`   where the first daemon serves clients
+`other=PORT`  where the second one does, to the user `USER` with the password `secret`
 `keep=FILE`   keep a picture of the page there
 
 Each case has a page of its own in one browser. The name of each that has passed is printed.
@@ -17,8 +18,9 @@ from browser import Browser
 
 WORDS = dict(word.partition("=")[::2] for word in sys.argv[1:])
 OPEN, CLOSED, TOKEN = WORDS["open"], WORDS["closed"], WORDS["token"]
-PORT = int(WORDS["port"])
+PORT, OTHER = int(WORDS["port"]), int(WORDS["other"])
 MARKUP = "<img src=x onerror=document.title='owned'>"
+USER = MARKUP.replace(" ", "/")
 
 TAB, ENTER, ESCAPE = ("Tab", 9), ("Enter", 13, "\r"), ("Escape", 27)
 LEFT, RIGHT, DOWN = ("ArrowLeft", 37), ("ArrowRight", 39), ("ArrowDown", 40)
@@ -151,7 +153,7 @@ def brightness(colour):
 
 def text_of_others_is_shown_as_text(browser):
     # A key may be anything without spaces. It is shown as reports on the wire show keys.
-    key = MARKUP.replace(" ", "/").encode()
+    key = USER.encode()
     daemon_says(b"set " + key + b" 0 0 100000\r\n" + b"x" * 100000 + b"\r\n", b"STORED\r\n")
     for scripts in (True, False):
         with browser.page(scripts=scripts) as page:
@@ -208,6 +210,22 @@ def changes_are_offered_to_who_has_shown_the_token(browser):
         assert "flushed" not in page.text("#told")
         page.eval(flush + ".click()")
         page.await_true("document.getElementById('told').textContent === 'Done: 0 items were flushed.'")
+        # And so does closing a client, whose name is only text, whatever it is.
+        with socket.create_connection(("127.0.0.1", OTHER), 20) as client:
+            login = f"{USER} secret".encode()
+            client.sendall(b"set login 0 0 %d\r\n%s\r\n" % (len(login), login))
+            assert client.recv(100) == b"STORED\r\n"
+            page.open(CLOSED.replace("://", f"://operator:{TOKEN}@"))
+            page.await_true("document.querySelector('td.kill button')?.hidden === false")
+            assert page.text("[data-table=clients] tbody td") == USER
+            assert page.eval("document.querySelectorAll('img').length") == 0
+            kill = "document.querySelector('td.kill button')"
+            page.eval(kill + ".click()")
+            assert page.eval(kill + ".textContent") == "Sure?"
+            page.eval(kill + ".click()")
+            assert client.recv(100) == b"", "it is closed"
+            page.await_true("document.querySelectorAll('[data-table=clients] tbody tr').length === 0")
+            assert page.text("#clients .empty") == "Nobody is connected."
         assert not page.complaints(), page.complaints()
 
 

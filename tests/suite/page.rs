@@ -50,12 +50,17 @@ fn a_browser_shows_the_page_as_it_is_meant() {
     let pid_file = format!("FOLDER/{MARKUP}");
     let all = ["-v", "--admin", "127.0.0.1:0", "-t", "2"];
     let server = Server::start(&[&all[..], &["-P", &pid_file]].concat());
-    let guarded = Guarded::start(&["-t", "2"]);
+    let users = tempfile::NamedTempFile::new().expect("a file");
+    let entry = format!("{}:secret\n", MARKUP.replace(' ', "/"));
+    std::fs::write(users.path(), entry).expect("a file");
+    let users_file = users.path().to_string_lossy().into_owned();
+    let guarded = Guarded::start(&["-t", "2", "-Y", &users_file]);
 
     let root = env!("CARGO_MANIFEST_DIR");
     command.arg(format!("{root}/tests/page/cases.py"));
     command.arg(format!("open=http://{}/", admin_address(&server)));
     command.arg(format!("closed=http://{}/", guarded.address));
+    command.arg(format!("other={}", guarded.server.address().port()));
     command.arg(format!("token={TOKEN}"));
     command.arg(format!("port={}", server.address().port()));
     let (code, text) = run(&mut command, "");
@@ -82,9 +87,27 @@ fn who_shows_the_token_changes_what_commands_change_and_the_log_tells() {
         client.find_stat("stats settings", "verbosity").as_deref(),
         Some("2")
     );
+    let mut victim = guarded.server.connect();
+    victim.sync();
+    let clients = request(
+        guarded.address,
+        "GET",
+        "/api/v1/clients",
+        &format!("Authorization: Bearer {TOKEN}\r\n"),
+    );
+    let clients: serde_json::Value = serde_json::from_str(&clients.body).expect("JSON");
+    let last = clients["clients"].as_array().and_then(|all| all.last());
+    let path = format!(
+        "/api/v1/kill_client?client={}",
+        last.expect("a client")["id"]
+    );
+    let killed = guarded.post(&path);
+    assert_eq!(killed.status, 200, "{}", killed.body);
+    victim.expect_close();
+    client.sync();
     let told = wait_until(|| {
         let log = guarded.server.log();
-        log.matches("changed through the admin listener").count() == 3
+        log.matches("changed through the admin listener").count() == 4
     });
     assert!(told, "{}", guarded.server.log());
     for (path, status) in [
@@ -94,6 +117,8 @@ fn who_shows_the_token_changes_what_commands_change_and_the_log_tells() {
         ("/api/v1/cache_memlimit?megabytes=99999999999999999999", 400),
         ("/api/v1/cache_memlimit?megabytes=2000000000", 400),
         ("/api/v1/verbosity?level=3", 400),
+        ("/api/v1/kill_client?client=127.0.0.1", 400),
+        ("/api/v1/kill_client?client=999999999", 404),
         ("/api/v1/verbosity?levels=1", 400),
         ("/api/v1/stats", 405),
         ("/", 405),

@@ -1,5 +1,5 @@
 //! The parts of the page that cost more than a look at counters: what is hot, what is big, how long
-//! things live, what memory is wasted.
+//! things live, what memory is wasted, who is connected.
 //!
 //! They say what the API says (`api.rs`), in words.
 
@@ -14,6 +14,9 @@ use crate::time::Now;
 /// Keys and prefixes that are shown of those that the API tells.
 const ROW_COUNT_MAX: usize = 12;
 
+/// Clients that are shown, those with most requests.
+const CLIENT_COUNT_MAX: usize = 50;
+
 /// All of them.
 pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
     let are_keys_shown = state.shared.config.dump_enabled;
@@ -25,7 +28,77 @@ pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
         hot_prefixes(hot.as_ref()),
         big_keys(big.as_ref()),
         ttl(&api::ttl(state, now)),
+        clients(api::clients(state, now)),
     ]
+}
+
+fn clients(mut told: Value) -> Table {
+    let mut all: Vec<Value> = match told["clients"].take() {
+        Value::Array(all) => all,
+        _ => Vec::new(),
+    };
+    let count = all.len();
+    all.sort_by_cached_key(|one| std::cmp::Reverse(whole(one, "requests")));
+    all.truncate(CLIENT_COUNT_MAX);
+    let note = if count > all.len() {
+        format!(
+            "{} of {}: those that have asked most.",
+            all.len(),
+            words::count(count as u64)
+        )
+    } else {
+        "Those that have asked most stand first.".to_owned()
+    };
+    let rows = all.iter().map(|one| {
+        let since = |name| words::duration_s(whole(one, name)).into();
+        let bytes = |name| words::bytes(whole(one, name)).into();
+        let text = |name| match &one[name] {
+            Value::String(text) if text != "-" => Cell::from(text.as_str()),
+            // A name of digits is a name.
+            Value::Number(number) => number.to_string().into(),
+            _ => NONE.into(),
+        };
+        let protocol = match word(one, "tls") {
+            "yes" => format!("{}, TLS", word(one, "protocol")),
+            _ => word(one, "protocol").to_owned(),
+        };
+        Row {
+            cells: vec![
+                text("addr"),
+                text("user"),
+                protocol.into(),
+                text("last_command"),
+                words::count(whole(one, "requests")).into(),
+                bytes("bytes_read"),
+                bytes("bytes_written"),
+                since("idle_s"),
+                since("age_s"),
+                text("worker"),
+                text("id"),
+            ],
+            ..Row::default()
+        }
+    });
+    Table {
+        id: "clients",
+        title: "Clients",
+        note,
+        columns: &[
+            ("Address", Kind::Text),
+            ("User", Kind::Text),
+            ("Protocol", Kind::Text),
+            ("Last command", Kind::Text),
+            ("Requests", Kind::Number),
+            ("Received", Kind::Number),
+            ("Sent", Kind::Number),
+            ("Idle", Kind::Number),
+            ("Connected", Kind::Number),
+            ("Worker", Kind::Number),
+            ("", Kind::Kill),
+        ],
+        rows: rows.collect(),
+        empty: "Nobody is connected.",
+    }
 }
 
 fn number(value: &Value, name: &str) -> f64 {

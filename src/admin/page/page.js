@@ -58,7 +58,7 @@
   const find = (id) => document.getElementById(id);
   const state = {
     chart: 'requests', span: '1m', past: null, cursor: null, timer: 0, asked: 0, heard: null,
-    insightAt: Date.now(),
+    insightAt: 0,
   };
 
   // Figures, as the daemon writes them in the page.
@@ -183,12 +183,37 @@
       row.cells.forEach((cell, column) => {
         const [text, part] = Array.isArray(cell) ? cell : [cell, null];
         const place = line.children[column];
+        if (kinds[column] === 'kill') {
+          showKill(place, text);
+          return;
+        }
         say(place.querySelector('span'), text);
         if (part !== null) {
           attribute(place.querySelector('rect'), 'width', part.toFixed(1) + '%');
         }
       });
     });
+  }
+
+  // A row may stand for another client than before: what was asked about the old one is void.
+  function showKill(place, client) {
+    let button = place.querySelector('button');
+    if (!button) {
+      button = place.appendChild(document.createElement('button'));
+      button.addEventListener('click', () => {
+        if (isSure(button)) {
+          post('kill_client?client=' + encodeURIComponent(button.dataset.client));
+        }
+      });
+    }
+    button.hidden = find('changes').hidden;
+    if (button.dataset.client !== client) {
+      button.dataset.client = client;
+      button.dataset.sure = 'Sure?';
+      button.classList.remove('sure');
+      button.textContent = 'Close';
+      button.setAttribute('aria-label', 'Close client ' + client);
+    }
   }
 
   function newRow(kinds) {
@@ -470,6 +495,7 @@
     } catch (error) {
       told.textContent = 'Not done: the daemon does not answer.';
     }
+    state.insightAt = 0;
     update(false);
   }
 

@@ -82,6 +82,8 @@ pub(super) enum Kind {
     Number,
     /// A part of a whole, drawn.
     Bar,
+    /// What the script makes a button of that closes this client, for who may.
+    Kill,
 }
 
 /// A table.
@@ -362,7 +364,10 @@ impl Row {
                 ));
             }
             out.push_str("<span>");
-            escape(out, &cell.text);
+            // Without the script there is no button to be had.
+            if *kind != Kind::Kill {
+                escape(out, &cell.text);
+            }
             push(out, &["</span>", end]);
         }
         out.push_str("</tr>");
@@ -376,6 +381,7 @@ impl Kind {
             Self::Text => "text",
             Self::Number => "number",
             Self::Bar => "bar",
+            Self::Kill => "kill",
         }
     }
 }
