@@ -245,6 +245,7 @@ impl Model {
             binary_key: false,
             drop_on_failure: mode == PutMode::Set,
         };
+        let evictions = self.store.totals().evictions;
         let reply = if options & 16 == 0 {
             self.store.put(&put, value, self.now)
         } else {
@@ -283,7 +284,11 @@ impl Model {
             }
         };
         match (mode, old.is_some()) {
-            (PutMode::Add, exists) => assert!(!exists),
+            // While a value comes in pieces, the old one may have had to make room for it.
+            (PutMode::Add, exists) => {
+                let uploaded = options & 16 != 0;
+                assert!(!exists || uploaded && self.store.totals().evictions > evictions);
+            }
             (PutMode::Set, _) => {}
             (_, exists) => assert!(exists),
         }
