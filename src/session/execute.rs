@@ -22,6 +22,9 @@ pub(super) fn fetch<R>(
     how: &Fetch,
     show: impl FnOnce(&mut Hit<'_>, &mut Vec<u8>) -> R,
 ) -> Option<R> {
+    if turn.counters().sampler.is_due() {
+        sample_ahead(turn, key, hash);
+    }
     let store = turn.store();
     let out = &mut *turn.out;
     let found = store.fetch(key, hash, turn.ctx.now, how, |fetched| match fetched {
@@ -72,9 +75,6 @@ pub(super) fn fetch<R>(
             (Err(miss), None)
         }
     };
-    if counters.sampler.is_due() {
-        sample_fetch(turn, key, hash, seen);
-    }
     if turn.watched & streams::FETCHERS != 0 {
         log_fetch(turn, key, seen);
     }
@@ -94,21 +94,21 @@ pub(super) fn push_value(hit: &mut Hit<'_>, out: &mut Vec<u8>, tail: &[u8]) -> O
     None
 }
 
+/// Keeps what a sampled request is about to find. To look ahead costs one request in many; to
+/// hand out afterwards what was found would cost each of them.
 #[cold]
-fn sample_fetch(turn: &Turn<'_>, key: &[u8], hash: KeyHash, seen: Result<(u8, u32), Miss>) {
+fn sample_ahead(turn: &Turn<'_>, key: &[u8], hash: KeyHash) {
     let now = turn.now();
     let sampler = &turn.counters().sampler;
-    match seen {
-        Ok((_, value_size)) => {
-            // To look again costs one request in many, to hand the expiry out would cost each.
-            let store = turn.store();
-            let expiry = store.peek(key, hash, now, |item| item.map(|item| item.expiry));
-            if let Some(expiry) = expiry {
-                sampler.note_hit(expiry.ttl_s(now));
-            }
+    let found = turn.store().peek(key, hash, now, |item| {
+        item.map(|item| (item.expiry, item.value_size))
+    });
+    match found {
+        Some((expiry, value_size)) => {
+            sampler.note_hit(expiry.ttl_s(now));
             sampler.note(key, Access::Hit, value_size, now.uptime_s);
         }
-        Err(_) => sampler.note(key, Access::Miss, 0, now.uptime_s),
+        None => sampler.note(key, Access::Miss, 0, now.uptime_s),
     }
 }
 
@@ -169,6 +169,9 @@ pub(super) fn lookup_for_put(turn: &Turn<'_>, key: &[u8]) {
 /// Counts and logs what became of a storage request.
 pub(super) fn stored(turn: &Turn<'_>, key: &[u8], reply: PutReply, storing: &Storing) {
     let counters = turn.counters();
+    if counters.sampler.is_due() {
+        sample_store(turn, key, &reply, storing);
+    }
     let class = &counters.classes[reply.class];
     let status = match reply.status {
         PutStatus::Stored => {
@@ -205,9 +208,6 @@ pub(super) fn stored(turn: &Turn<'_>, key: &[u8], reply: PutReply, storing: &Sto
         counters.cmd_set.add(1);
         class.cmd_set.add(1);
     }
-    if counters.sampler.is_due() {
-        sample_store(turn, key, &reply, storing);
-    }
     turn.log(streams::MUTATIONS, "item_store", |out| {
         let line = log::ItemStore {
             key,
@@ -220,6 +220,12 @@ pub(super) fn stored(turn: &Turn<'_>, key: &[u8], reply: PutReply, storing: &Sto
         };
         log::item_store(out, &line);
     });
+}
+
+#[cold]
+fn sample(turn: &Turn<'_>, key: &[u8], access: Access) {
+    let now_s = turn.now().uptime_s;
+    turn.counters().sampler.note(key, access, 0, now_s);
 }
 
 #[cold]
@@ -238,6 +244,9 @@ pub(super) fn delete(
     delete: &Delete<'_>,
     command: &'static str,
 ) -> DeleteStatus {
+    if turn.counters().sampler.is_due() {
+        sample(turn, delete.key, Access::Delete);
+    }
     if turn.detail {
         turn.ctx.shared.live.prefixes.delete(delete.key);
     }
@@ -262,10 +271,6 @@ pub(super) fn delete(
         DeleteStatus::Kept { .. } | DeleteStatus::NoMemory => {}
         DeleteStatus::NotFound | DeleteStatus::Exists => counters.delete_misses.add(1),
     }
-    if counters.sampler.is_due() {
-        let now_s = turn.now().uptime_s;
-        counters.sampler.note(delete.key, Access::Delete, 0, now_s);
-    }
     status
 }
 
@@ -274,6 +279,9 @@ pub(super) fn arithmetic(
     turn: &mut Turn<'_>,
     request: &Arithmetic<'_>,
 ) -> Result<Counted, ArithmeticError> {
+    if turn.counters().sampler.is_due() {
+        sample(turn, request.key, Access::Write);
+    }
     turn.log_lookup(request.key);
     let result = if is_reserved(request.key) {
         Err(ArithmeticError::NotFound)
@@ -293,14 +301,6 @@ pub(super) fn arithmetic(
         (Err(ArithmeticError::NotFound), false) => counters.incr_misses.add(1),
         (Err(ArithmeticError::NotFound), true) => counters.decr_misses.add(1),
         _ => {}
-    }
-    if counters.sampler.is_due() {
-        let access = match &result {
-            Err(ArithmeticError::NotFound) => Access::Miss,
-            Ok(_) | Err(_) => Access::Write,
-        };
-        let now_s = turn.now().uptime_s;
-        counters.sampler.note(request.key, access, 0, now_s);
     }
     result
 }

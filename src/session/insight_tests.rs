@@ -96,7 +96,12 @@ fn every_kind_of_request_of_every_protocol_counts_for_its_key() {
         (of("key:1:share_percent"), of("key:1:value_size_max")),
         ("78.9", "5")
     );
-    assert_eq!((of("key:2:key"), of("key:2:misses_per_s")), ("b", "0.4"));
+    assert_eq!((of("key:2:key"), of("key:2:misses_per_s")), ("b", "0.3"));
+    assert_eq!(
+        of("key:2:writes_per_s"),
+        "0.1",
+        "what was not there to be counted up"
+    );
     assert_eq!(of("key:3:key"), "");
     assert_eq!(of("prefix:1:prefix"), "", "no key has one");
 }

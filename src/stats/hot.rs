@@ -123,15 +123,21 @@ impl Set {
     };
 
     fn find(&self, print: u32, name: &[u8]) -> Option<usize> {
-        (0..WAY_COUNT).find(|&way| {
-            self.prints[way] == print && self.counts[way] > 0 && self.slots[way].name() == name
-        })
+        let mut left = ways_of(&self.prints, print);
+        while left != 0 {
+            let way = left.trailing_zeros() as usize;
+            if self.counts[way] > 0 && self.slots[way].name() == name {
+                return Some(way);
+            }
+            left &= left - 1;
+        }
+        None
     }
 
     /// The slot with the smallest count.
     fn smallest(&self) -> usize {
-        let ways = 0..WAY_COUNT;
-        ways.min_by_key(|&way| self.counts[way]).unwrap_or(0)
+        let smallest = self.counts.iter().fold(u32::MAX, |a, &b| a.min(b));
+        ways_of(&self.counts, smallest).trailing_zeros() as usize
     }
 
     /// The slot of a name, which gets one if it has none.
@@ -150,6 +156,15 @@ impl Set {
         self.prints[way] = print;
         way
     }
+}
+
+/// Where a word stands, as bits. Written so that the processor compares several at once.
+fn ways_of(words: &[u32; WAY_COUNT], wanted: u32) -> u32 {
+    let mut ways = 0;
+    for (way, word) in words.iter().enumerate() {
+        ways |= u32::from(*word == wanted) << way;
+    }
+    ways
 }
 
 /// Counts of the names that are seen most.
