@@ -16,7 +16,7 @@ use super::Counter;
 use super::hot::{Access, Hot, WINDOW_S, Windows, sort};
 
 /// Sets of sixteen names: 256 keys and 64 prefixes. With two windows and up to 250 bytes a name
-/// that is 170 KiB for each worker that has seen that many long ones.
+/// that is 180 KiB for each worker that has seen that many long ones.
 const KEY_SET_COUNT: usize = 16;
 const PREFIX_SET_COUNT: usize = 4;
 
