@@ -26,7 +26,7 @@ use self::tls::{ListenTls, TlsConfig, verify};
 use crate::cluster::Advertise;
 use crate::limits::PORT_DEFAULT;
 use crate::stats::sampler::Sampling;
-use crate::store::{BalanceConfig, LruConfig, StoreConfig};
+use crate::store::{BalanceConfig, LruConfig, LruPolicy, StoreConfig};
 
 /// Smallest `-I`, in bytes.
 pub const ITEM_SIZE_MAX_LOW: u32 = 1 << 10;
@@ -115,6 +115,8 @@ pub struct Config {
     pub slab_automove_freeratio: f64,
     /// Whether queues are balanced in the background.
     pub lru_maintainer: bool,
+    /// Who goes first when memory is full.
+    pub lru_policy: LruPolicy,
     /// HOT, WARM and COLD queues, or one flat queue.
     pub lru_segmented: bool,
     /// Share of a class that HOT may hold, in percent.
@@ -242,6 +244,7 @@ impl Default for Config {
             slab_automove_window_s: 10,
             slab_automove_freeratio: 0.01,
             lru_maintainer: true,
+            lru_policy: LruPolicy::default(),
             lru_segmented: true,
             hot_lru_percent: 20,
             warm_lru_percent: 40,
@@ -300,6 +303,7 @@ impl Config {
             evict: self.evict,
             preallocate: self.preallocate,
             lru: LruConfig {
+                policy: self.lru_policy,
                 segmented: self.lru_segmented,
                 hot_percent: self.hot_lru_percent,
                 warm_percent: self.warm_lru_percent,

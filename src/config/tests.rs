@@ -252,6 +252,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("-o hash_algorithm=md5", "jenkins, murmur3 or xxh3"),
     ("-o lru_crawler_sleep=1000001", "from 0 to 1000000"),
     ("-o hot_lru_pct=80", "from 1 to 79"),
+    (
+        "-o lru_policy=lru",
+        "segmented, s3fifo, volatile-ttl or noeviction",
+    ),
+    ("-o slab_automove_bias=1.5", "a number from 0 to 1"),
     ("-o hot_lru_pct=50,warm_lru_pct=31", "not be above 80"),
     (
         "-o temporary_ttl=5,no_lru_maintainer",

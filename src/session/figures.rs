@@ -144,6 +144,7 @@ pub fn config_in_force(shared: &Shared) -> Config {
     let mut config = shared.config.clone();
     shared.live.apply(&mut config);
     let lru = shared.store.lru();
+    config.lru_policy = lru.policy;
     config.lru_segmented = lru.segmented;
     config.hot_lru_percent = lru.hot_percent;
     config.warm_lru_percent = lru.warm_percent;

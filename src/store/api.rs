@@ -35,9 +35,46 @@ pub struct StoreConfig {
     pub hash_seed: Option<u64>,
 }
 
+/// Who goes first when memory is full.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LruPolicy {
+    /// memcached's: what has not been hit twice goes by way of COLD, what has stays in WARM.
+    #[default]
+    Segmented,
+    /// After S3-FIFO (Yang and others, SOSP 2023): what was not hit while in a small HOT goes at
+    /// once, and to WARM when it comes back soon after that.
+    S3Fifo,
+    /// Near the tails, what expires soonest; what never does when there is nothing else.
+    VolatileTtl,
+    /// Nothing that is alive: a store is refused, as with `-M`.
+    NoEviction,
+}
+
+impl LruPolicy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Segmented,
+        Self::S3Fifo,
+        Self::VolatileTtl,
+        Self::NoEviction,
+    ];
+
+    /// As settings spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Segmented => "segmented",
+            Self::S3Fifo => "s3fifo",
+            Self::VolatileTtl => "volatile-ttl",
+            Self::NoEviction => "noeviction",
+        }
+    }
+}
+
 /// Shares and ages of the queues in each class (`lru tune`, `lru mode`, `lru temp_ttl`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LruConfig {
+    /// Who goes first.
+    pub policy: LruPolicy,
     /// HOT, WARM and COLD queues, or one flat queue.
     pub segmented: bool,
     /// Share of a class's items that HOT may hold, in percent.

@@ -360,6 +360,10 @@ impl Store {
         shard.peek(key, hash.0, now, see)
     }
 
+    fn evicts(&self) -> bool {
+        self.common.evict && self.lru().policy != LruPolicy::NoEviction
+    }
+
     /// Runs a step that may find its shard short of memory, and takes pages from other shards
     /// for it. No two shards are locked at once: the page goes through the pool.
     fn with_memory<R>(
@@ -372,7 +376,7 @@ impl Store {
             if let Ok(result) = step(&mut self.places[number].shard.lock()) {
                 return Ok(result);
             }
-            if !self.common.evict || !self.take_page_elsewhere(number, now) {
+            if !self.evicts() || !self.take_page_elsewhere(number, now) {
                 break;
             }
         }

@@ -10,7 +10,7 @@ use std::fs::File;
 
 use super::{
     Arithmetic, ArithmeticError, Contents, Delete, DeleteStatus, Fetch, Fetched, KeyHash,
-    OpenError, Pin, Put, PutMode, PutStatus, Saved, Store, StoreConfig,
+    LruPolicy, OpenError, Pin, Put, PutMode, PutStatus, Saved, Store, StoreConfig,
 };
 use crate::time::{Expiry, Now};
 
@@ -74,7 +74,7 @@ impl Model {
 
     fn around(config: &StoreConfig, store: Store) -> Self {
         Self {
-            evict: config.evict,
+            evict: config.evict && config.lru.policy != LruPolicy::NoEviction,
             store,
             entries: HashMap::new(),
             now: Now {
@@ -610,8 +610,10 @@ mod tests {
         fn flat_queues_and_temporary_items_keep_the_same_promises(
             operations in proptest::collection::vec(any::<u8>(), 0..8 * 2000),
             segmented in any::<bool>(),
+            policy in 0..LruPolicy::ALL.len(),
         ) {
             let mut config = config(2);
+            config.lru.policy = LruPolicy::ALL[policy];
             config.lru.segmented = segmented;
             config.lru.temporary_ttl_s = Some(40);
             fuzz_store(&config, &operations);

@@ -1,9 +1,20 @@
 //! Who has to go when memory is full, and whose pages.
 
 use super::testing;
-use super::tests::{NOW, later, run_upkeep, set, store, value};
-use super::{BalanceConfig, Store, StoreConfig};
-use crate::time::Now;
+use super::tests::{NOW, later, put, run_upkeep, set, store, value};
+use super::{BalanceConfig, LruConfig, LruPolicy, Put, PutStatus, Store, StoreConfig};
+use crate::time::{Expiry, Now};
+
+fn store_by(policy: LruPolicy) -> Store {
+    let plain = testing::config(8);
+    store(&StoreConfig {
+        lru: LruConfig {
+            policy,
+            ..plain.lru
+        },
+        ..plain
+    })
+}
 
 /// Stores new items with values of `size` bytes until something has been evicted.
 fn fill(store: &Store, size: usize, now: Now) {
@@ -80,4 +91,109 @@ fn large_items_give_way_sooner_the_more_size_counts() {
         by_root < alike * 3 / 4 && by_size < by_root,
         "{alike}, {by_root}, {by_size}"
     );
+}
+
+/// Stores this many items that nobody asks for again, and lets upkeep have its turns.
+fn scan(store: &Store, name: &str, count: u32, now: Now) {
+    for number in 0..count {
+        let key = format!("{name} {number}");
+        set(store, key.as_bytes(), &[b'x'; 100], now);
+        if number % 1000 == 0 {
+            run_upkeep(store, now);
+        }
+    }
+}
+
+/// Items that are left of those that were hit once, after many that were not.
+fn hit_items_left(policy: LruPolicy) -> usize {
+    let store = store_by(policy);
+    let keys: Vec<String> = (0..10_000).map(|number| format!("hit {number}")).collect();
+    for key in &keys {
+        set(&store, key.as_bytes(), &[b'h'; 100], NOW);
+        assert!(value(&store, key.as_bytes(), NOW).is_ok());
+    }
+    scan(&store, "scan", 150_000, later(1));
+    store.check();
+    let is_there = |key: &&String| value(&store, key.as_bytes(), later(1)).is_ok();
+    keys.iter().filter(is_there).count()
+}
+
+#[test]
+fn one_hit_outlasts_a_scan_under_s3fifo_and_not_in_memcacheds_queues() {
+    assert!(hit_items_left(LruPolicy::S3Fifo) > 9000);
+    assert!(hit_items_left(LruPolicy::Segmented) < 1000);
+}
+
+#[test]
+fn under_s3fifo_what_comes_back_soon_is_kept() {
+    let store = store_by(LruPolicy::S3Fifo);
+    scan(&store, "first", 60_000, NOW);
+    scan(&store, "scan", 100_000, later(1));
+    // Evicted not long ago: memory holds half of those that came after.
+    let keys: Vec<String> = (35_000..37_000).map(|n| format!("scan {n}")).collect();
+    for key in &keys {
+        assert!(value(&store, key.as_bytes(), later(1)).is_err(), "{key}");
+        set(&store, key.as_bytes(), &[b'x'; 100], later(1));
+    }
+    scan(&store, "other", 100_000, later(1));
+    let is_there = |key: &&String| value(&store, key.as_bytes(), later(1)).is_ok();
+    assert!(keys.iter().filter(is_there).count() > 1900);
+    store.check();
+}
+
+#[test]
+fn under_volatile_ttl_what_expires_soonest_goes_first() {
+    let store = store_by(LruPolicy::VolatileTtl);
+    let soon = |number: u32| number.is_multiple_of(4);
+    let keys: Vec<String> = (0..20_000).map(|number| format!("key {number}")).collect();
+    for (key, number) in keys.iter().zip(0..) {
+        let request = Put {
+            expiry: Expiry::at(if soon(number) { 10_000 } else { 20_000 }),
+            ..put(&store, key.as_bytes())
+        };
+        store.put(&request, &[b'x'; 100], NOW);
+    }
+    fill_with_expiry(&store, 2000, 30_000);
+    let mut lost = [0, 0];
+    for (key, number) in keys.iter().zip(0..) {
+        if value(&store, key.as_bytes(), NOW).is_err() {
+            lost[usize::from(soon(number))] += 1;
+        }
+    }
+    // A few samples have none that expires soon.
+    assert!(lost[1] > 1000 && lost[0] < 200, "{lost:?}");
+    store.check();
+}
+
+/// Stores items that die at this second, until so many have been evicted.
+fn fill_with_expiry(store: &Store, evictions: u64, expiry_s: u32) {
+    let mut number = 0;
+    while store.totals().evictions < evictions {
+        let key = format!("new {number}");
+        let request = Put {
+            expiry: Expiry::at(expiry_s),
+            ..put(store, key.as_bytes())
+        };
+        store.put(&request, &[b'x'; 100], NOW);
+        number += 1;
+    }
+}
+
+#[test]
+fn under_noeviction_a_full_store_refuses_until_the_policy_changes() {
+    let store = store_by(LruPolicy::NoEviction);
+    let mut number = 0;
+    let mut next = || {
+        number += 1;
+        set(&store, number.to_string().as_bytes(), &[1; 1000], NOW).status
+    };
+    while next() == PutStatus::Stored {}
+    assert_eq!(next(), PutStatus::NoMemory);
+    assert_eq!(store.totals().evictions, 0);
+    store.set_lru(LruConfig {
+        policy: LruPolicy::Segmented,
+        ..store.lru()
+    });
+    assert_eq!(next(), PutStatus::Stored);
+    assert_eq!(store.totals().evictions, 1);
 }

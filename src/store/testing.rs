@@ -1,6 +1,6 @@
 //! Settings for tests.
 
-use super::{BalanceConfig, LruConfig, StoreConfig};
+use super::{BalanceConfig, LruConfig, LruPolicy, StoreConfig};
 
 /// memcached's defaults, with this many MiB and a fixed hash seed.
 pub fn config(megabytes: u64) -> StoreConfig {
@@ -16,6 +16,7 @@ pub fn config(megabytes: u64) -> StoreConfig {
         evict: true,
         preallocate: false,
         lru: LruConfig {
+            policy: LruPolicy::Segmented,
             segmented: true,
             hot_percent: 20,
             warm_percent: 40,

@@ -7,6 +7,7 @@ use crate::config::value::{
     bytes, decimal, expected, hash_algorithm, integer, show_bytes, show_yes, slab_sizes, text, yes,
 };
 use crate::config::{ITEM_SIZE_MAX_HIGH, ITEM_SIZE_MAX_LOW, SLAB_PAGE_SIZE};
+use crate::store::LruPolicy;
 
 pub(super) const ROWS: &[Setting] = &[
     Setting {
@@ -271,8 +272,29 @@ pub(super) const ROWS: &[Setting] = &[
         },
         show: |config| show_yes(!config.evict),
         stat: stat_as("evictions", |config| {
-            if config.evict { "on" } else { "off" }.to_owned()
+            let evicts = config.evict && config.lru_policy != LruPolicy::NoEviction;
+            if evicts { "on" } else { "off" }.to_owned()
         }),
+        ..ROW
+    },
+    Setting {
+        name: "lru-policy",
+        extended: Some("lru_policy"),
+        kind: Kind::Value("NAME"),
+        group: Group::Eviction,
+        help: "Who goes first when memory is full: segmented, memcached's way; s3fifo, whatever \
+               is not hit soon, for caches whose popular keys stay the same; volatile-ttl, what \
+               expires soonest; noeviction, nobody, as with -M.",
+        apply: |config, value| {
+            let found = LruPolicy::ALL.into_iter().find(|one| one.name() == value);
+            let Some(policy) = found else {
+                return expected("segmented, s3fifo, volatile-ttl or noeviction");
+            };
+            config.lru_policy = policy;
+            Ok(())
+        },
+        show: |config| config.lru_policy.name().to_owned(),
+        reload: true,
         ..ROW
     },
     Setting {

@@ -7,6 +7,7 @@
 
 #[cfg(any(test, fuzzing))]
 mod check;
+mod ghosts;
 mod join;
 mod read;
 mod report;
@@ -26,7 +27,7 @@ use slab::Slab;
 pub use read::{Fetched, Hit};
 pub(super) use upkeep::Sweep;
 
-use super::api::{BalanceConfig, Event, LruConfig, Miss};
+use super::api::{BalanceConfig, Event, LruConfig, LruPolicy, Miss};
 use super::arena::{Handle, Lease};
 use super::classes::{Classes, Cut};
 use super::index::{Index, Root, Slot};
@@ -35,6 +36,7 @@ use super::lru::Queues;
 use super::pool::Pool;
 use super::slab::Slabs;
 use crate::time::{Expiry, Now};
+use ghosts::Ghosts;
 use read::PinState;
 use upload::UploadState;
 
@@ -127,6 +129,8 @@ pub(super) struct Shard {
     events: Vec<Event>,
     events_lost: u64,
     sweep: Sweep,
+    /// What was evicted lately, for policies that ask.
+    ghosts: Ghosts,
 }
 
 /// Where a live item is.
@@ -175,6 +179,7 @@ impl Shard {
             events: Vec::new(),
             events_lost: 0,
             sweep: Sweep::new(cuts.len()),
+            ghosts: Ghosts::default(),
         };
         shard.set_balance(balance);
         Some(shard)
@@ -396,6 +401,16 @@ impl Shard {
     /// Whether a cut could do with a page less and still have one free.
     fn has_spare(&self, cut: u16) -> bool {
         self.slabs.free_chunks(cut) >= 2 * u64::from(self.slabs.cut(cut).capacity)
+    }
+
+    /// Whether live items give way to new ones.
+    pub(super) fn evicts(&self) -> bool {
+        self.common.evict && self.lru.policy != LruPolicy::NoEviction
+    }
+
+    /// Whether new items prove themselves in HOT before they are let in.
+    fn is_s3_fifo(&self) -> bool {
+        self.lru.policy == LruPolicy::S3Fifo && self.lru.segmented
     }
 
     /// The queue for a new item.

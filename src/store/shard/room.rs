@@ -1,6 +1,6 @@
 //! Making room: chunks for an item, pages for a cut, and who has to go for them.
 
-use super::super::api::Event;
+use super::super::api::{Event, LruPolicy};
 use super::super::arena::Handle;
 use super::super::item::{self, Flag, Header, Kind, Mark, Queue};
 use super::super::slab::Slabs;
@@ -23,6 +23,9 @@ const STEAL_AGE_MIN_S: u32 = 2;
 
 /// Items looked at from a tail to tell its age: any one may have been hit a moment ago.
 const AGE_LOOKS: usize = 4;
+
+/// Items looked at for one that expires soon.
+const VOLATILE_LOOKS: usize = 16;
 
 /// Items evicted to save one from a page that is being emptied: some of them lie in that page,
 /// and their chunks are of no use.
@@ -60,7 +63,7 @@ impl Shard {
             self.slabs.add_page(&mut self.lease, cut, page);
             return true;
         }
-        if !self.common.evict {
+        if !self.evicts() {
             return self.reclaim_expired(cut, now);
         }
         if first {
@@ -113,7 +116,12 @@ impl Shard {
     /// Seconds that what goes next from a cut has been idle; zero when it holds nothing.
     pub(super) fn age_s(&self, cut: u16, now: Now) -> u32 {
         let queues = &self.queues[usize::from(cut)];
-        let tails = [Queue::Cold, Queue::Hot, Queue::Warm].map(|queue| queues.tail(queue));
+        let order = if self.is_s3_fifo() {
+            [Queue::Cold, Queue::Warm, Queue::Hot]
+        } else {
+            [Queue::Cold, Queue::Hot, Queue::Warm]
+        };
+        let tails = order.map(|queue| queues.tail(queue));
         let mut next = tails.into_iter().find(|tail| !tail.is_none());
         let mut age_s = 0;
         for _ in 0..AGE_LOOKS {
@@ -192,8 +200,91 @@ impl Shard {
         }
     }
 
-    /// Evicts one item of a cut, moving what deserves it out of the way.
+    /// Evicts one item of a cut, moving what deserves it out of the way. Who goes is the policy's
+    /// to say.
     pub(super) fn evict_one(&mut self, cut: u16, now: Now) -> bool {
+        match self.lru.policy {
+            LruPolicy::Segmented | LruPolicy::NoEviction => self.evict_by_queues(cut, now),
+            LruPolicy::S3Fifo if !self.lru.segmented => self.evict_by_queues(cut, now),
+            LruPolicy::S3Fifo => self.evict_unproven(cut, now),
+            LruPolicy::VolatileTtl => {
+                self.evict_soonest(cut, now) || self.evict_by_queues(cut, now)
+            }
+        }
+    }
+
+    /// S3-FIFO: evicts from HOT when it holds more than its part and its tail has not been hit,
+    /// else from WARM, where hits give an item another round. COLD holds something only when the
+    /// policy was another before.
+    fn evict_unproven(&mut self, cut: u16, now: Now) -> bool {
+        // Every hit item at a tail moves away from it, and is not hit any more then.
+        for _ in 0..4 * TAIL_LOOKS_MAX {
+            let queues = &self.queues[usize::from(cut)];
+            let hot = u64::from(queues.count(Queue::Hot)) * 100;
+            let part = u64::from(queues.total()) * u64::from(self.lru.hot_percent / 2);
+            let queue = if queues.count(Queue::Cold) > 0 {
+                Queue::Cold
+            } else if hot > part || queues.count(Queue::Warm) == 0 {
+                Queue::Hot
+            } else {
+                Queue::Warm
+            };
+            let tail = queues.tail(queue);
+            if tail.is_none() {
+                return false;
+            }
+            let chunk = self.lease.at(tail);
+            let header = Header::read(chunk);
+            let hit = header.is(Flag::ACTIVE) || queue == Queue::Hot && header.is(Flag::FETCHED);
+            if self.death(&header, chunk, now).is_some() && !header.has(Mark::PINNED) {
+                self.bury_at(tail, header);
+                return true;
+            } else if hit || header.has(Mark::PINNED) {
+                self.shift(cut, tail, Queue::Warm);
+            } else {
+                if queue == Queue::Hot {
+                    let hash = self.hash_at(tail);
+                    self.ghosts.remember(hash);
+                }
+                self.evict(cut, tail, now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Evicts what expires soonest of some items at a tail; false when none of them expires. The
+    /// others go to the head of their queue, so that others are looked at next time.
+    fn evict_soonest(&mut self, cut: u16, now: Now) -> bool {
+        let mut soonest: Option<(u32, Handle)> = None;
+        let queues = &self.queues[usize::from(cut)];
+        let tails = [Queue::Cold, Queue::Hot, Queue::Warm].map(|queue| queues.tail(queue));
+        let mut next = tails.into_iter().find(|tail| !tail.is_none());
+        for _ in 0..VOLATILE_LOOKS {
+            let Some(handle) = next.filter(|handle| !handle.is_none()) else {
+                break;
+            };
+            let header = Header::read(self.lease.at(handle));
+            next = Some(header.prev);
+            let expiry_s = self.expiry_at(handle, &header);
+            if expiry_s != 0
+                && !header.has(Mark::PINNED)
+                && soonest.is_none_or(|(least_s, _)| expiry_s < least_s)
+            {
+                soonest = Some((expiry_s, handle));
+            }
+            let queues = &mut self.queues[usize::from(cut)];
+            queues.unlink(&mut self.lease, handle);
+            queues.push(&mut self.lease, header.queue(), handle);
+        }
+        if let Some((_, handle)) = soonest {
+            self.evict(cut, handle, now);
+        }
+        soonest.is_some()
+    }
+
+    /// memcached's way: COLD's tail goes, unless it has been hit.
+    fn evict_by_queues(&mut self, cut: u16, now: Now) -> bool {
         if self.evict_from(cut, Queue::Cold, now) {
             return true;
         }
@@ -559,7 +650,7 @@ impl Shard {
         if let Some(page) = self.common.pool.take(&mut self.lease) {
             return Some(page);
         }
-        if !self.common.evict {
+        if !self.evicts() {
             return None;
         }
         self.steal_page(None, now)

@@ -7,6 +7,7 @@
 use super::super::api::Event;
 use super::super::arena::Handle;
 use super::super::item::{self, Flag, Header, Kind, Queue};
+use super::super::lru::Queues;
 use super::super::slab::{NO_EXPIRY, Slabs};
 use super::Shard;
 use crate::time::Now;
@@ -199,6 +200,10 @@ impl Shard {
     }
 
     fn juggle_cut(&mut self, cut: u16, budget: usize, now: Now) -> usize {
+        if self.is_s3_fifo() {
+            // Nothing moves before room is needed.
+            return self.expire_temp(cut, budget, now);
+        }
         let queues = self.queues[usize::from(cut)];
         // Shares are of what the cut's pages could hold: a young cache is not short of room.
         let pages = self.slabs.cut(cut);
@@ -275,6 +280,12 @@ impl Shard {
     /// for those who need one.
     pub(in super::super) fn find_oldest(&mut self, now: Now) {
         self.begin(now);
+        let remembered = if self.is_s3_fifo() {
+            self.queues.iter().map(Queues::total).sum()
+        } else {
+            0
+        };
+        self.ghosts.resize(remembered as usize);
         if self.balance.automove == 0 {
             self.sweep.oldest_cut = None;
             return;

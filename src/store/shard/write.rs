@@ -4,7 +4,7 @@ use super::super::api::{
     Arithmetic, ArithmeticError, Counted, Delete, DeleteStatus, Put, PutMode, PutReply, PutStatus,
 };
 use super::super::arena::Handle;
-use super::super::item::{self, Flag, Header, Mark, PIECE_HEADER_SIZE, Spec};
+use super::super::item::{self, Flag, Header, Mark, PIECE_HEADER_SIZE, Queue, Spec};
 use super::super::slab::Slabs;
 use super::join::Added;
 use super::{Found, Shard, Short};
@@ -234,6 +234,12 @@ impl Shard {
             return Err(short);
         }
         self.enlist(handle, now);
+        if self.is_s3_fifo() && self.ghosts.recall(hash) {
+            // It was evicted before it could prove itself.
+            if Header::read(self.lease.at(handle)).queue() == Queue::Hot {
+                self.shift(Slabs::cut_of(&self.lease, handle), handle, Queue::Warm);
+            }
+        }
         Ok(())
     }
 
