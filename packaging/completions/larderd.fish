@@ -46,7 +46,7 @@ complete -c larderd -l slab-automove-ratio -d 'A class whose age is below this s
 complete -c larderd -l slab-automove-bias -d 'How much more often large items must be asked for to keep their place, 0 to 1: as their size to this power. 0 is memcached\'s way; more means more hits, and fewer of them large [default: 0.5] [-o slab_automove_bias]' -r
 complete -c larderd -l slab-automove-window -d 'Time over which ages are judged [default: 10] [-o slab_automove_window]' -r
 complete -c larderd -l slab-automove-freeratio -d 'Share of memory kept free for any class [default: 0.01] [-o slab_automove_freeratio]' -r
-complete -c larderd -s e -l memory-file -d 'Keep items over a restart: their memory is this file, in a file system that is memory (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, or when anything does not fit, larderd starts empty and says why' -r
+complete -c larderd -s e -l memory-file -d 'Keep items over a restart. Their memory is this file, in a file system that is memory (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, or when anything does not fit, larderd starts empty and says why' -r
 complete -c larderd -l lru-policy -d 'Who goes first when memory is full: segmented, memcached\'s way; s3fifo, whatever is not hit soon, for caches whose popular keys stay the same; volatile-ttl, what expires soonest; noeviction, nobody, as with -M [default: segmented] [-o lru_policy]' -r
 complete -c larderd -l lru-maintainer -d 'HOT, WARM and COLD queues in each class, balanced in the background; otherwise one flat queue [default: yes] [-o lru_maintainer]' -r
 complete -c larderd -l hot-lru-pct -d 'Share of a class that HOT may hold. HOT and WARM together may hold 80 [default: 20] [-o hot_lru_pct]' -r
@@ -85,6 +85,7 @@ complete -c larderd -s Z -l enable-ssl -d 'Speak TLS 1.2 and 1.3 on every TCP ad
 complete -c larderd -l leave -d 'When told to stop (SIGTERM, SIGINT, SIGUSR1), go off the list of nodes first, wait until the others know, and then stop. Without it the node stays listed, as one that comes back'
 complete -c larderd -s C -l disable-cas -d 'Items have no cas, and are 8 bytes smaller'
 complete -c larderd -s L -l enable-largepages -d 'Ask for huge pages, and take all memory at the start'
+complete -c larderd -l keep-memory -d 'Keep items over `systemctl restart`. Their memory is a file without a name that systemd holds meanwhile. Needs FileDescriptorStoreMax= in the unit, which the packaged ones have. The same rules hold as for a memory file'
 complete -c larderd -s M -l disable-evictions -d 'When memory is full, answer an error instead of evicting'
 complete -c larderd -l no-hashexpand -d 'The index grows whatever this says [-o no_hashexpand]'
 complete -c larderd -l admin-tls -d 'Speak TLS at the address of the admin listener, with the certificate of -o ssl_chain_cert and ssl_key, which need not be shown to clients (-Z). Both are read again at SIGHUP'

@@ -21,6 +21,11 @@ pub(super) fn refuse(config: &Config) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    if config.keep_memory && config.memory_file.is_some() {
+        return Err(
+            "--keep-memory: items are in the file of -e already; leave one of them out".to_owned(),
+        );
+    }
     check_sizes(config)?;
     check_tls(config)?;
     check_admin(config)

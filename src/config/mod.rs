@@ -101,6 +101,8 @@ pub struct Config {
     pub preallocate: bool,
     /// The file whose bytes are the memory, so that items outlive the process (`-e`).
     pub memory_file: Option<PathBuf>,
+    /// Whether the service manager keeps the memory over a restart (`--keep-memory`).
+    pub keep_memory: bool,
     /// Whether pages may move between classes.
     pub slab_reassign: bool,
     /// How pages move: 0 by hand, 1 by age, 2 at each eviction.
@@ -237,6 +239,7 @@ impl Default for Config {
             cas: true,
             preallocate: false,
             memory_file: None,
+            keep_memory: false,
             slab_reassign: true,
             slab_automove: 1,
             slab_automove_ratio: 0.8,

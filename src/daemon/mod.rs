@@ -14,12 +14,14 @@ mod systemd;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::Builder;
 
 use crossbeam_channel::Sender;
+use rustix::fs::{MemfdFlags, memfd_create};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
@@ -27,10 +29,10 @@ use crate::admin::{self, Admin, Phase};
 use crate::config::Config;
 use crate::config::flags;
 use crate::config::parse::{self, Action, Loaded};
-use crate::server::{Control, Given, Server};
+use crate::server::{Control, Server};
 use pidfile::PidFile;
 use reload::Reload;
-use systemd::Manager;
+use systemd::{Handed, Manager};
 
 /// The exit code for a wrong option, as `sysexits.h` has it.
 const USAGE: u8 = 64;
@@ -153,16 +155,20 @@ fn serve(
     if config.daemonize {
         background::detach();
     }
-    let given = systemd::take_sockets(environment).map_err(Failure::usage)?;
-    if !given.is_empty() {
-        let names: Vec<&str> = given.iter().map(|given| given.name.as_str()).collect();
+    let handed = systemd::take(environment).map_err(Failure::usage)?;
+    if !handed.sockets.is_empty() {
+        let names: Vec<&str> = handed
+            .sockets
+            .iter()
+            .map(|given| given.name.as_str())
+            .collect();
         let names = names.join(",");
         log::info!("the service manager's sockets are served, and no others  names={names}");
     }
     let manager = Arc::new(Manager::new(environment));
     // From here on a signal waits for the thread below instead of killing us.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(Failure::new)?;
-    let (server, admin) = start(&loaded, given)?;
+    let (server, admin) = start(&loaded, handed, &manager)?;
     let status: Arc<str> = status(&config, &server).into();
     let told = Told {
         manager: Arc::clone(&manager),
@@ -234,8 +240,16 @@ fn watch(
 }
 
 /// Binds what root may bind, becomes who it should be, and only then starts threads.
-fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), Failure> {
+fn start(
+    loaded: &Loaded,
+    handed: Handed,
+    manager: &Manager,
+) -> Result<(Server, Option<Admin>), Failure> {
     let config = &loaded.config;
+    let Handed {
+        sockets: given,
+        memory,
+    } = handed;
     let identity = privileges::identity(config).map_err(Failure::usage)?;
     privileges::raise_limits(config).map_err(Failure::new)?;
     // The file of a socket that was given belongs to whom its giver has chosen.
@@ -243,7 +257,7 @@ fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), 
     // First: whoever waits for the file of ports need not wait for this address, too.
     let secure = secure::load(config).map_err(Failure::new)?;
     let admin = admin::Bound::bind(config, secure).map_err(Failure::new)?;
-    let bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
+    let mut bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
     if let Some(identity) = identity {
         let admin_socket = admin.as_ref().and_then(admin::Bound::file);
         let sockets = own_socket.into_iter().chain(admin_socket);
@@ -252,7 +266,15 @@ fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), 
             privileges::allow_core_files();
         }
     }
+    let is_kept = memory.is_some();
+    let memory = lasting_memory(config, memory, manager)?;
+    if let Some(file) = &memory {
+        bound.on_memory(file.try_clone().map_err(Failure::new)?);
+    }
     let server = bound.start().map_err(Failure::new)?;
+    if let Some(file) = memory.filter(|_| !is_kept) {
+        manager.keep_memory(&file);
+    }
     if config.lock_memory {
         privileges::lock_memory();
     }
@@ -265,6 +287,34 @@ fn start(loaded: &Loaded, given: Vec<Given>) -> Result<(Server, Option<Admin>), 
     });
     let admin = admin.transpose().map_err(Failure::new)?;
     Ok((server, admin))
+}
+
+/// The file without a name that items lie in (`--keep-memory`): the one that the service manager has
+/// kept, or a new one.
+fn lasting_memory(
+    config: &Config,
+    kept: Option<File>,
+    manager: &Manager,
+) -> Result<Option<File>, Failure> {
+    if !config.keep_memory {
+        if let Some(file) = kept {
+            log::info!("the memory that was kept is let go of: there is no --keep-memory any more");
+            // What has it open does not matter then.
+            file.set_len(0).map_err(Failure::new)?;
+            manager.forget_memory();
+        }
+        return Ok(None);
+    }
+    if kept.is_some() {
+        return Ok(kept);
+    }
+    if !manager.is_there() {
+        log::warn!("--keep-memory: there is no service manager to keep it, items end with larderd");
+        return Ok(None);
+    }
+    let made = memfd_create("larder", MemfdFlags::CLOEXEC);
+    let file = made.map_err(|error| Failure::new(format!("--keep-memory: {error}")))?;
+    Ok(Some(File::from(file)))
 }
 
 fn announce(config: &Config, server: &Server) {

@@ -3,15 +3,21 @@
 //!
 //! It is told by datagrams when clients can connect, while settings are read again, when the end
 //! begins, and at intervals that every thread still comes round. It may hand over sockets that it
-//! has bound itself.
+//! has bound itself, and hold the memory of the items from one process to the next.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use listenfd::ListenFd;
+use rustix::net::{
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::server::{Given, GivenSocket, Pulse};
@@ -28,6 +34,17 @@ const GIVEN_COUNT_MAX: usize = 256;
 
 /// The first descriptor that is handed over; fixed by the protocol.
 const GIVEN_FIRST: usize = 3;
+
+/// The name of the file with the items, in the manager's keeping.
+const MEMORY: &str = "larder-memory";
+
+/// What a service manager hands over.
+pub(super) struct Handed {
+    /// Sockets that it has bound.
+    pub(super) sockets: Vec<Given>,
+    /// The file with the items of a process before this one.
+    pub(super) memory: Option<File>,
+}
 
 /// The variables of this process.
 pub(super) type Environment = [(String, String)];
@@ -117,6 +134,26 @@ impl Manager {
         }
     }
 
+    /// Has the manager hold the file with the items, and hand it to the next process.
+    pub(super) fn keep_memory(&self, file: &File) {
+        let Some((socket, address)) = &self.socket else {
+            return;
+        };
+        if let Err(error) = send_file(socket, address, file) {
+            log::warn!("the service manager does not keep the memory  error={error}");
+        }
+    }
+
+    /// Has the manager let go of such a file.
+    pub(super) fn forget_memory(&self) {
+        self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={MEMORY}\n"));
+    }
+
+    /// Whether there is a manager to tell.
+    pub(super) fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
     fn tell(&self, message: &str) {
         if let Some((socket, address)) = &self.socket
             && let Err(error) = socket.send_to_addr(message.as_bytes(), address)
@@ -124,6 +161,22 @@ impl Manager {
             log::warn!("cannot tell the service manager  error={error}");
         }
     }
+}
+
+fn send_file(socket: &UnixDatagram, address: &SocketAddr, file: &File) -> io::Result<()> {
+    let address = match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => SocketAddrUnix::new(path)?,
+        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
+        (None, None) => return Err(io::ErrorKind::AddrNotAvailable.into()),
+    };
+    let message = format!("FDSTORE=1\nFDNAME={MEMORY}\n");
+    let files = [file.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&files));
+    let message = [IoSlice::new(message.as_bytes())];
+    sendmsg_addr(socket, &address, &message, &mut control, SendFlags::empty())?;
+    Ok(())
 }
 
 fn open(name: &str) -> io::Result<(UnixDatagram, SocketAddr)> {
@@ -173,20 +226,27 @@ pub(super) fn has_sockets(environment: &Environment) -> bool {
     announced(environment).is_ok_and(|names| !names.is_empty())
 }
 
-/// Takes the sockets that are handed over, of which there may be none. To be called once, before
-/// there is any thread.
+/// Takes what is handed over, which may be nothing. To be called once, before there is any thread.
 ///
 /// # Errors
 ///
 /// When one of them is nothing that clients can come in by.
-pub(super) fn take_sockets(environment: &Environment) -> Result<Vec<Given>, String> {
+pub(super) fn take(environment: &Environment) -> Result<Handed, String> {
     let names = announced(environment)?;
+    let mut handed = Handed {
+        sockets: Vec::new(),
+        memory: None,
+    };
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(handed);
     }
     let mut descriptors = ListenFd::from_env();
-    let mut given = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
+        if name == MEMORY {
+            let number = descriptors.take_raw_fd(index).map_err(|e| e.to_string())?;
+            handed.memory = number.and_then(open_again);
+            continue;
+        }
         let tcp = descriptors.take_tcp_listener(index);
         let socket = if let Ok(Some(socket)) = tcp {
             GivenSocket::Tcp(socket)
@@ -200,9 +260,20 @@ pub(super) fn take_sockets(environment: &Environment) -> Result<Vec<Given>, Stri
                  (ListenStream=, ListenDatagram=)"
             ));
         };
-        given.push(Given { name, socket });
+        handed.sockets.push(Given { name, socket });
     }
-    Ok(given)
+    Ok(handed)
+}
+
+/// Opens a descriptor's file once more, as a file that closes itself. Without it there are no items.
+fn open_again(number: i32) -> Option<File> {
+    let path = format!("/proc/self/fd/{number}");
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened
+        .map_err(|error| {
+            log::warn!("cannot use the memory that the service manager has kept  error={error}");
+        })
+        .ok()
 }
 
 #[cfg(test)]

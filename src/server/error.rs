@@ -61,10 +61,12 @@ pub enum StartError {
     Users(FileError),
     /// The memory of `-m` cannot be had.
     Memory(io::Error),
-    /// The file of `-e` cannot be used.
+    /// The file that is to keep items cannot be used.
     MemoryFile {
-        /// The path.
-        path: PathBuf,
+        /// The file, or who has it.
+        place: String,
+        /// The option that asks for it.
+        option: &'static str,
         /// What is wrong and what to do.
         cause: String,
     },
@@ -130,10 +132,11 @@ impl fmt::Display for StartError {
                 "cannot read the users (-Y, MEMCACHED_SASL_PWDB): {source}"
             ),
             Self::Memory(source) => write!(f, "cannot reserve memory (-m): {source}"),
-            Self::MemoryFile { path, cause } => {
-                let path = path.display();
-                write!(f, "cannot keep items in {path} (-e): {cause}")
-            }
+            Self::MemoryFile {
+                place,
+                option,
+                cause,
+            } => write!(f, "cannot keep items in {place} ({option}): {cause}"),
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
     }

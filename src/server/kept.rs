@@ -1,10 +1,13 @@
-//! The file that keeps items over a restart (`-e`): whose it is, what stands beside it, and the way
-//! from there to a store and back.
+//! The file that keeps items over a restart: whose it is, what stands beside it, and the way from
+//! there to a store and back.
 //!
 //! ```text
 //!   FILE        page 0: a mark, and a number drawn at each start; then the pages of the arena
 //!   FILE.meta   written by an orderly stop: that number, the clock, the store but for its pages
 //! ```
+//!
+//! With `-e` FILE has a name. With `--keep-memory` it has none: the service manager holds it while
+//! nobody serves, and what is FILE.meta otherwise stands behind its last page, where page 0 says.
 //!
 //! FILE.meta is removed before its contents are used, and the number in FILE drawn anew: whatever
 //! happens from then on, it can never be taken for a description of FILE again. It describes what
@@ -12,8 +15,11 @@
 //! is not synchronized with a disk: what a power failure takes is found by the checksums.
 //!
 //! **Invariant:** FILE is this process's alone from [`Memory::open`] on, by a lock, by its owner
-//! and by its mode; the arena rests on that. Nothing is overwritten that larderd has not written.
+//! and by its mode; the arena rests on that. One without a name is known to its service manager
+//! alone, which gives it to one process at a time and does not look inside. Nothing is overwritten
+//! that larderd has not written.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -62,14 +68,55 @@ struct Meta {
     store: Saved,
 }
 
+/// What FILE begins with after its mark.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    number: Number,
+    /// Where the description stands in a file that has no name; zero when there is none.
+    meta_at: u64,
+}
+
+/// Bytes before the head's last field.
+const META_AT: u64 = 32;
+
+/// Where the description of a file stands.
+#[derive(Clone, Debug)]
+enum Home {
+    /// In a file of its own.
+    Beside { path: PathBuf, meta: PathBuf },
+    /// Behind the last page.
+    Within,
+}
+
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beside { path, .. } => path.display().fmt(f),
+            Self::Within => f.write_str("the service manager"),
+        }
+    }
+}
+
+impl Home {
+    fn fail(&self, cause: &impl ToString) -> StartError {
+        StartError::MemoryFile {
+            place: self.to_string(),
+            option: match self {
+                Self::Beside { .. } => "-e",
+                Self::Within => "--keep-memory",
+            },
+            cause: cause.to_string(),
+        }
+    }
+}
+
 /// A memory file that is ours.
 #[derive(Debug)]
 pub(super) struct Memory {
-    path: PathBuf,
-    meta: PathBuf,
+    home: Home,
     file: File,
     /// In FILE, as it is found.
-    number: Option<Number>,
+    head: Option<Head>,
 }
 
 /// Why a start is an empty one.
@@ -91,54 +138,52 @@ impl Memory {
     ///
     /// When it cannot be had, is another's, or holds what larderd has not written.
     pub(super) fn open(path: &Path) -> Result<Self, StartError> {
-        let fail = |cause: String| StartError::MemoryFile {
-            path: path.to_owned(),
-            cause,
-        };
-        let file = open_own(path).map_err(fail)?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".meta");
-        let memory = Self {
-            meta: path.with_file_name(name),
-            number: read_number(&file),
+        let meta = path.with_file_name(name);
+        let home = Home::Beside {
             path: path.to_owned(),
+            meta: meta.clone(),
+        };
+        let file = open_own(path).map_err(|cause| home.fail(&cause))?;
+        let memory = Self {
+            head: read_head(&file),
+            home,
             file,
         };
-        memory.judge().map_err(fail)?;
-        Ok(memory)
+        match memory.judge(&meta) {
+            Ok(()) => Ok(memory),
+            Err(cause) => Err(memory.home.fail(&cause)),
+        }
+    }
+
+    /// Takes a file that has no name, as it comes from the service manager or is new.
+    pub(super) fn unnamed(file: File) -> Self {
+        Self {
+            head: read_head(&file),
+            home: Home::Within,
+            file,
+        }
     }
 
     /// Refuses files that are somebody else's, as far as one can see.
-    fn judge(&self) -> Result<(), String> {
-        if self.number.is_some() || self.is_meta_ours() {
+    fn judge(&self, meta: &Path) -> Result<(), String> {
+        if self.head.is_some() || is_meta_ours(meta) {
             return Ok(());
         }
-        let size = self
-            .file
-            .metadata()
-            .map_err(|error| error.to_string())?
-            .len();
-        if size != 0 {
+        let size = self.file.metadata().map_err(|error| error.to_string())?;
+        if size.len() != 0 {
             return Err(
                 "larderd has not written what is there; remove the file or name another".to_owned(),
             );
         }
-        if self.meta.exists() {
-            let meta = self.meta.display();
+        if meta.exists() {
             return Err(format!(
-                "larderd has not written {meta} and would replace it; remove it or name another \
-                 file"
+                "larderd has not written {} and would replace it; remove it or name another file",
+                meta.display()
             ));
         }
         Ok(())
-    }
-
-    fn is_meta_ours(&self) -> bool {
-        let mut mark = [0; 16];
-        let file = File::open(&self.meta);
-        file.and_then(|file| file.read_exact_at(&mut mark, 0))
-            .is_ok()
-            && mark == *META_MARK
     }
 
     /// The store with what was kept, or an empty one, and the clock that goes with it. An empty
@@ -148,18 +193,18 @@ impl Memory {
     ///
     /// When not even an empty store can be had.
     pub(super) fn store(self, config: &StoreConfig) -> Result<(Store, Clock, Keeper), StartError> {
-        let path = self.path.display().to_string();
+        let file = self.home.to_string();
         self.warn_of_room(config.memory_limit);
         let (store, clock, number) = match self.restore(config) {
             Ok((store, clock)) => {
-                let number = self.draw().map_err(|error| self.fail(&error))?;
+                let number = self.draw().map_err(|error| self.home.fail(&error))?;
                 (store, clock, number)
             }
             Err(refusal) => {
                 match refusal {
-                    Refusal::New => log::info!("items are kept from now on  file={path}"),
+                    Refusal::New => log::info!("items are kept from now on  file={file}"),
                     Refusal::Lost(cause) => {
-                        log::warn!("no items are kept from before: {cause}  file={path}");
+                        log::warn!("no items are kept from before: {cause}  file={file}");
                     }
                 }
                 let (store, number) = self.empty(config)?;
@@ -167,22 +212,18 @@ impl Memory {
             }
         };
         let keeper = Keeper {
-            meta: self.meta,
+            home: self.home,
             number,
-            _file: self.file,
+            file: self.file,
         };
         Ok((store, clock, keeper))
     }
 
-    fn fail(&self, cause: &impl ToString) -> StartError {
-        StartError::MemoryFile {
-            path: self.path.clone(),
-            cause: cause.to_string(),
-        }
-    }
-
     /// Says so when the file system has less room than the limit promises.
     fn warn_of_room(&self, limit: u64) {
+        let Home::Beside { path, .. } = &self.home else {
+            return;
+        };
         let Ok(system) = rustix::fs::fstatvfs(&self.file) else {
             return;
         };
@@ -192,7 +233,7 @@ impl Memory {
             log::warn!(
                 "the file system of -e has less room than -m promises, and items are evicted when \
                  it is full  file={} room_mb={} memory_mb={}",
-                self.path.display(),
+                path.display(),
                 room >> 20,
                 limit >> 20
             );
@@ -202,7 +243,7 @@ impl Memory {
     fn empty(&self, config: &StoreConfig) -> Result<(Store, Number), StartError> {
         let mut bytes = [0; 32];
         let drawn = getrandom::fill(&mut bytes);
-        drawn.map_err(|error| self.fail(&error))?;
+        drawn.map_err(|error| self.home.fail(&error))?;
         let mut keys = [0; 4];
         for (key, bytes) in keys.iter_mut().zip(bytes.chunks_exact(8)) {
             *key = bytes
@@ -210,13 +251,15 @@ impl Memory {
                 .fold(0, |key, byte| key << 8 | u64::from(*byte));
         }
         // What is there is let go of: it reads as zeros when the file has grown again.
-        self.file.set_len(0).map_err(|error| self.fail(&error))?;
+        self.file
+            .set_len(0)
+            .map_err(|error| self.home.fail(&error))?;
         // Before it grows: a file that has a size is known to be ours.
-        let number = self.draw().map_err(|error| self.fail(&error))?;
+        let number = self.draw().map_err(|error| self.home.fail(&error))?;
         match Store::on_file(config, &self.file, Contents::Empty(keys)) {
             Ok(store) => Ok((store, number)),
             Err(OpenError::System(error)) => Err(StartError::Memory(error)),
-            Err(OpenError::Damage(damage)) => Err(self.fail(&damage)),
+            Err(OpenError::Damage(damage)) => Err(self.home.fail(&damage)),
         }
     }
 
@@ -224,18 +267,20 @@ impl Memory {
     fn draw(&self) -> io::Result<Number> {
         let mut number = Number::default();
         getrandom::fill(&mut number).map_err(io::Error::other)?;
-        self.file.write_all_at(&[*MARK, number].concat(), 0)?;
+        let none = 0_u64.to_le_bytes();
+        let head = [MARK.as_slice(), &number, &none].concat();
+        self.file.write_all_at(&head, 0)?;
         Ok(number)
     }
 
     fn restore(&self, config: &StoreConfig) -> Result<(Store, Clock), Refusal> {
         let Some(meta) = self.take_meta()? else {
-            return Err(match self.number {
+            return Err(match self.head {
                 None => Refusal::New,
                 Some(_) => lost("larderd was not stopped in order"),
             });
         };
-        if self.number != Some(meta.number) {
+        if self.head.map(|head| head.number) != Some(meta.number) {
             return Err(lost("FILE.meta was written for another file"));
         }
         let gone_s = unix_s() - meta.unix_s;
@@ -255,7 +300,7 @@ impl Memory {
         store.end_restore();
         log::info!(
             "items are kept from before  file={} items={} mb={} stopped_s={gone_s} ms={}",
-            self.path.display(),
+            self.home,
             store.totals().curr_items,
             meta.store.size() >> 20,
             began.elapsed().as_millis()
@@ -263,27 +308,56 @@ impl Memory {
         Ok((store, Clock::resume(meta.uptime_s.saturating_add(gone_s))))
     }
 
-    /// Reads FILE.meta and removes it, whatever it says.
+    /// Reads what is told of the file and removes it, whatever it says.
     fn take_meta(&self) -> Result<Option<Meta>, Refusal> {
-        let read = disk::read(&self.meta, META_SIZE_MAX);
-        match disk::remove(&self.meta) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // It would be there again after the next crash.
-            Err(error) => return Err(lost(format!("FILE.meta cannot be removed: {error}"))),
-        }
-        let bytes = read.map_err(|error| lost(format!("FILE.meta: {error}")))?;
+        let bytes = match &self.home {
+            Home::Beside { meta, .. } => {
+                let read = disk::read(meta, META_SIZE_MAX);
+                match disk::remove(meta) {
+                    Ok(()) => read,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                    // It would be there again after the next crash.
+                    Err(error) => {
+                        return Err(lost(format!("FILE.meta cannot be removed: {error}")));
+                    }
+                }
+            }
+            Home::Within => match self.head {
+                Some(head) if head.meta_at != 0 => self.take_end(head.meta_at),
+                _ => return Ok(None),
+            },
+        };
+        let bytes = bytes.map_err(|error| lost(format!("FILE.meta: {error}")))?;
         decode(&bytes).map(Some).map_err(lost)
     }
+
+    /// Takes what stands behind the pages off the file.
+    fn take_end(&self, at: u64) -> io::Result<Vec<u8>> {
+        let size = self.file.metadata()?.len().saturating_sub(at);
+        if size > META_SIZE_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, at)?;
+        self.file.write_all_at(&0_u64.to_le_bytes(), META_AT)?;
+        self.file.set_len(at)?;
+        Ok(bytes)
+    }
+}
+
+fn is_meta_ours(meta: &Path) -> bool {
+    let mut mark = [0; 16];
+    let read = File::open(meta).and_then(|file| file.read_exact_at(&mut mark, 0));
+    read.is_ok() && mark == *META_MARK
 }
 
 /// What a running daemon knows of its file, to write what the next one needs.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    meta: PathBuf,
+    home: Home,
     number: Number,
     /// The lock is its.
-    _file: File,
+    file: File,
 }
 
 impl Keeper {
@@ -304,17 +378,30 @@ impl Keeper {
         };
         let written = encode(&meta)
             .map_err(io::Error::other)
-            .and_then(|bytes| disk::replace(&self.meta, &bytes, MODE));
-        let file = self.meta.display();
+            .and_then(|bytes| self.write(&bytes));
+        let file = &self.home;
         match written {
             Ok(()) => log::info!(
-                "items are kept for the next start  meta={file} items={} mb={} ms={}",
+                "items are kept for the next start  file={file} items={} mb={} ms={}",
                 store.totals().curr_items,
                 size >> 20,
                 began.elapsed().as_millis()
             ),
             Err(error) => {
-                log::error!("items are not kept for the next start  meta={file} error={error}");
+                log::error!("items are not kept for the next start  file={file} error={error}");
+            }
+        }
+    }
+}
+
+impl Keeper {
+    fn write(&self, meta: &[u8]) -> io::Result<()> {
+        match &self.home {
+            Home::Beside { meta: path, .. } => disk::replace(path, meta, MODE),
+            Home::Within => {
+                let at = self.file.metadata()?.len();
+                self.file.write_all_at(meta, at)?;
+                self.file.write_all_at(&at.to_le_bytes(), META_AT)
             }
         }
     }
@@ -353,12 +440,15 @@ fn open_own(path: &Path) -> Result<File, String> {
     Ok(file)
 }
 
-fn read_number(file: &File) -> Option<Number> {
+fn read_head(file: &File) -> Option<Head> {
     let mut mark = [0; MARK.len()];
     let mut number = Number::default();
+    let mut meta_at = [0; 8];
     file.read_exact_at(&mut mark, 0).ok()?;
     file.read_exact_at(&mut number, MARK.len() as u64).ok()?;
-    (mark == *MARK).then_some(number)
+    file.read_exact_at(&mut meta_at, META_AT).ok()?;
+    let meta_at = u64::from_le_bytes(meta_at);
+    (mark == *MARK).then_some(Head { number, meta_at })
 }
 
 fn unix_s() -> i64 {
@@ -498,6 +588,30 @@ mod tests {
         drop((store, keeper));
         std::fs::write(path.with_extension("meta"), copy).unwrap();
         let (store, clock, _keeper) = open(&path).unwrap();
+        assert_eq!(alive(&store, clock.now()), 0);
+    }
+
+    #[test]
+    fn a_file_without_a_name_tells_of_itself_once() {
+        let file = tempfile::tempfile().unwrap();
+        let open = || {
+            let memory = Memory::unnamed(file.try_clone().unwrap());
+            memory.store(&testing::config(4)).unwrap()
+        };
+        let (store, clock, keeper) = open();
+        let put = Put::new(b"key7", store.hash(b"key7"));
+        store.put(&put, b"7", clock.now());
+        keeper.save(&store, &clock);
+        drop((store, keeper));
+        let (store, clock, keeper) = open();
+        assert_eq!(alive(&store, clock.now()), 1);
+        keeper.save(&store, &clock);
+        drop((store, keeper));
+        let (store, clock, keeper) = open();
+        assert_eq!(alive(&store, clock.now()), 1);
+        // The process is killed here: what was told has been taken.
+        drop((store, keeper));
+        let (store, clock, _keeper) = open();
         assert_eq!(alive(&store, clock.now()), 0);
     }
 

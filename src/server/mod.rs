@@ -35,6 +35,7 @@ mod udp;
 mod upkeep;
 mod worker;
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,6 +118,8 @@ pub struct Bound {
     sockets: Sockets,
     peers: peers::Prepared,
     tls: Option<Arc<Tls>>,
+    /// The file whose bytes are to be the memory, if it has no name.
+    memory: Option<File>,
 }
 
 /// A running server. Dropping it stops it at once.
@@ -212,6 +215,7 @@ impl Server {
             config,
             sockets,
             tls: tls.map(Arc::new),
+            memory: None,
         })
     }
 
@@ -340,6 +344,12 @@ impl Bound {
         self.sockets.tcp_addresses()
     }
 
+    /// Has items lie in this file, which may have some from another process. Nobody else may have it
+    /// while the server runs.
+    pub fn on_memory(&mut self, file: File) {
+        self.memory = Some(file);
+    }
+
     /// Takes memory and starts all threads.
     ///
     /// # Errors
@@ -351,6 +361,7 @@ impl Bound {
             sockets,
             peers,
             tls,
+            memory,
         } = self;
         let tcp_addresses = sockets.tcp_addresses();
         let udp_addresses = sockets.udp_addresses();
@@ -361,7 +372,7 @@ impl Bound {
         } = sockets;
         let count = config.workers.max(1);
         raise_descriptor_limit(&config)?;
-        let (store, clock, keeper) = memory(&config, count)?;
+        let (store, clock, keeper) = open_memory(&config, count, memory)?;
         let door = Door::open(&config).map_err(StartError::Users)?;
         let (control, requests) = Control::new();
         let handshaker_count = tls
@@ -511,18 +522,22 @@ impl Server {
 }
 
 /// The store and its clock, which go on where others have ended if a file has kept them.
-fn memory(config: &Config, workers: usize) -> Result<(Store, Clock, Option<Keeper>), StartError> {
+fn open_memory(
+    config: &Config,
+    workers: usize,
+    unnamed: Option<File>,
+) -> Result<(Store, Clock, Option<Keeper>), StartError> {
     let wanted = config.store(workers);
-    match &config.memory_file {
-        None => {
+    let memory = match (unnamed, &config.memory_file) {
+        (Some(file), _) => kept::Memory::unnamed(file),
+        (None, Some(path)) => kept::Memory::open(path)?,
+        (None, None) => {
             let store = Store::new(&wanted).map_err(StartError::Memory)?;
-            Ok((store, Clock::start(), None))
+            return Ok((store, Clock::start(), None));
         }
-        Some(path) => {
-            let (store, clock, keeper) = kept::Memory::open(path)?.store(&wanted)?;
-            Ok((store, clock, Some(keeper)))
-        }
-    }
+    };
+    let (store, clock, keeper) = memory.store(&wanted)?;
+    Ok((store, clock, Some(keeper)))
 }
 
 /// What clients are told of this daemon.

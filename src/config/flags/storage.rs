@@ -244,7 +244,7 @@ pub(super) const ROWS: &[Setting] = &[
         short: Some('e'),
         kind: Kind::Value("FILE"),
         group: Group::Memory,
-        help: "Keep items over a restart: their memory is this file, in a file system that is memory \
+        help: "Keep items over a restart. Their memory is this file, in a file system that is memory \
                (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, \
                or when anything does not fit, larderd starts empty and says why.",
         apply: |config, value| {
@@ -259,6 +259,19 @@ pub(super) const ROWS: &[Setting] = &[
             let file = config.memory_file.as_ref();
             file.map_or_else(|| "(null)".to_owned(), |file| file.display().to_string())
         }),
+        ..ROW
+    },
+    Setting {
+        name: "keep-memory",
+        group: Group::Memory,
+        help: "Keep items over `systemctl restart`. Their memory is a file without a name that \
+               systemd holds meanwhile. Needs FileDescriptorStoreMax= in the unit, which the \
+               packaged ones have. The same rules hold as for a memory file.",
+        apply: |config, value| {
+            config.keep_memory = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.keep_memory),
         ..ROW
     },
     Setting {
