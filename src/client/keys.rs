@@ -29,13 +29,12 @@ pub(super) struct Listing {
 
 impl Listing {
     /// Asks for it, and again as long as the daemon is busy with another. The walk is along the
-    /// hash table where there is one to be had: along the queues of memcached, items that change
-    /// their queue meanwhile are passed over.
+    /// queues: along the hash table memcached holds a lock while it waits for its reader, and
+    /// with it everybody who asks for a key of that part.
     pub(super) fn begin(mut connection: Connection, patience: Duration) -> Result<Self, Error> {
         let until = Instant::now() + patience;
-        let mut way: &[u8] = b"hash";
         loop {
-            connection.command(&[b"lru_crawler", b"metadump", way])?;
+            connection.command(&[b"lru_crawler", b"metadump", b"all"])?;
             let line = connection.line()?;
             let is_busy = line.starts_with(b"BUSY") || line.starts_with(b"ERROR locked");
             if is_busy && Instant::now() < until {
@@ -47,9 +46,6 @@ impl Listing {
                 // Releases before 1.6.43 begin at once.
                 let first = Some(line);
                 return Ok(Self { connection, first });
-            } else if line.starts_with(b"BADCLASS") && way != b"all" {
-                // Old releases take this for the number of a class.
-                way = b"all";
             } else if line.starts_with(b"ERROR ") || is_busy {
                 return Err(Error::Refused(String::from_utf8_lossy(&line).into_owned()));
             } else {
