@@ -1,19 +1,21 @@
 //! `larder dump`: all items of a daemon, as an archive that `larder load` takes.
 //!
 //! ```text
-//!  connection 1: listing of keys -----> batch of keys, read as it is needed
-//!  connection 2: batch n+1 asked for, while the values of batch n are written
+//!  connection 1: listing of keys ------> a nameless file
+//!  connection 2: batch n+1 of them asked for, while the values of batch n are written
 //! ```
 //!
-//! Memory is two batches of keys and one value. An item that goes away meanwhile is not in the
+//! The listing comes first and whole: memcached's passes over items that are in use while it
+//! looks at them, and what is fetched is in use. Memory is two batches of keys and one value. An item that goes away meanwhile is not in the
 //! archive; one that changes is there with its key, value, flags and expiry of one moment.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use rustix::fs::{Mode, OFlags, open};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -108,13 +110,14 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
     }
     let mut progress = Progress::new(total);
     for node in &nodes {
-        let mut listing = Listing::begin(session.connect_to(node)?, session.access.timeout)?;
+        let listing = Listing::begin(session.connect_to(node)?, session.access.timeout)?;
+        let mut wanted = spool(listing, |key| {
+            key.starts_with(prefix) && (known.is_empty() || !known.contains(&fingerprint(key)))
+        })?;
         let mut fetcher = Fetcher::new(session.connect_to(node)?);
-        while let Some(item) = listing.next()? {
+        while let Some(item) = unspool(&mut wanted).map_err(Error::Local)? {
             tally.listed += 1;
-            let is_wanted = item.key.starts_with(prefix)
-                && (known.is_empty() || !known.contains(&fingerprint(&item.key)));
-            if is_wanted && fetcher.want(item) {
+            if fetcher.want(item) {
                 fetcher.turn(&mut out, &mut tally)?;
                 progress.tell(tally.items, tally.size, tally.listed);
             }
@@ -155,6 +158,52 @@ fn fingerprint(key: &[u8]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&digest[..16]);
     short
+}
+
+/// Writes the keys that are wanted, with their expiries, to a file that nobody else can name and
+/// that goes with this process; it stands at its begin.
+fn spool(
+    mut listing: Listing,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) -> Result<BufReader<File>, Error> {
+    let folder = std::env::temp_dir();
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = open(&folder, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|errno| fail(&folder, &errno.into()))?;
+    let mut out = BufWriter::new(File::from(file));
+    while let Some(item) = listing.next()? {
+        if is_wanted(&item.key) {
+            // A key has 250 bytes at most, and a daemon that told another would tell nonsense.
+            let size = u8::try_from(item.key.len()).map_err(|_| Error::unexpected(&item.key))?;
+            out.write_all(&item.expires.unwrap_or(0).to_le_bytes())
+                .and_then(|()| out.write_all(&[size]))
+                .and_then(|()| out.write_all(&item.key))
+                .map_err(|error| fail(&folder, &error))?;
+        }
+    }
+    let mut file = out
+        .into_inner()
+        .map_err(|error| fail(&folder, error.error()))?;
+    file.rewind().map_err(|error| fail(&folder, &error))?;
+    Ok(BufReader::new(file))
+}
+
+/// The next of what [`spool`] has written; `None` at the end.
+fn unspool(file: &mut BufReader<File>) -> io::Result<Option<Listed>> {
+    if file.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let (mut expires, mut size) = ([0; 8], [0]);
+    file.read_exact(&mut expires)?;
+    file.read_exact(&mut size)?;
+    let mut key = vec![0; usize::from(size[0])];
+    file.read_exact(&mut key)?;
+    let expires = u64::from_le_bytes(expires);
+    Ok(Some(Listed {
+        key,
+        expires: (expires > 0).then_some(expires),
+        ..Listed::default()
+    }))
 }
 
 /// Opens an archive to write on where its last whole record ends.
