@@ -59,9 +59,6 @@ pub const SHARE_COUNT_MAX: usize = 8;
 /// A client that takes none of its output for so long is closed, in seconds.
 pub const WRITE_STALL_MAX_S: u32 = 60;
 
-/// Time that a graceful stop leaves to clients that have output coming, in seconds.
-pub const DRAIN_MAX_S: u64 = 5;
-
 /// A client that has not finished its TLS handshake after so long is closed, in seconds.
 pub const HANDSHAKE_MAX_S: u32 = 10;
 

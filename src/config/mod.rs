@@ -164,6 +164,9 @@ pub struct Config {
     /// One request in so many is sampled for `stats hotkeys` and `stats ttl`; zero is none
     /// (`-o hot_key_sample`).
     pub hot_key_sample: u32,
+    /// Time that a graceful stop leaves to requests that have begun, in seconds
+    /// (`-o drain_timeout`).
+    pub drain_timeout_s: u32,
     /// Turns that take so long are kept for `stats slow`, in microseconds; zero keeps none
     /// (`-o slow_log_us`).
     pub slow_log_us: u32,
@@ -269,6 +272,7 @@ impl Default for Config {
             stat_prefix_delimiter: b':',
             stats_detail: false,
             hot_key_sample: 100,
+            drain_timeout_s: 5,
             slow_log_us: 10_000,
             debug_commands: false,
             auth_file: None,

@@ -444,11 +444,14 @@ Print the version, and leave.
 Print the licence, and leave.
 .SH SIGNALS
 .TP
-.B SIGTERM, SIGINT
-Stop. A second one stops at once.
+.B SIGTERM, SIGUSR1
+Stop gracefully: no client is accepted any more, idle ones are closed, and the others are served what
+they have asked for, for
+.B \\-\\-drain\\-timeout
+seconds at most. A second SIGTERM stops at once.
 .TP
-.B SIGUSR1
-Stop gracefully: clients are served what they have asked for.
+.B SIGINT
+Stop at once.
 .TP
 .B SIGHUP
 Read the file again and take over what can be.

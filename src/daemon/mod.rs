@@ -375,7 +375,8 @@ fn handle(mut signals: Signals, control: &Control, mut reload: Reload, told: &To
             }
             _ => {
                 is_stopping = true;
-                control.shutdown(false);
+                // Whoever presses a key wants the prompt back.
+                control.shutdown(signal == SIGTERM);
             }
         }
     }

@@ -133,6 +133,12 @@ impl Connection {
         self.output_start < self.output.len() || self.stream.is_blocked()
     }
 
+    /// Whether nothing that has been read waits to be answered, and no answer to be taken.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let has_work = self.resume || self.holding || self.holds_input() || self.is_blocked();
+        !has_work && self.session.is_at_rest()
+    }
+
     /// Whether its turn begins with reading it.
     pub(super) fn begins_with_reading(&self) -> bool {
         let has_other_work = self.closing.is_some() || self.watching || self.holding || self.resume;

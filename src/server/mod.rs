@@ -69,7 +69,7 @@ use worker::Worker;
 
 use crate::cluster::{Advertise, Directory, Node};
 use crate::config::Config;
-use crate::limits::{DRAIN_MAX_S, LOGIN_QUEUE_MAX, SPARE_DESCRIPTORS};
+use crate::limits::{LOGIN_QUEUE_MAX, SPARE_DESCRIPTORS};
 use crate::session::watch::Hub;
 use crate::session::{Door, Live, Shared};
 use crate::socket_file::SocketFile;
@@ -270,8 +270,8 @@ impl Server {
     }
 
     /// Stops accepting, answers what has been read, closes all connections and ends all threads.
-    /// A graceful stop waits up to [`DRAIN_MAX_S`] seconds for clients to take their output. What is
-    /// left can be kept for the next start.
+    /// A graceful stop waits as long as the settings say for requests that have begun, and for clients
+    /// to take their output. What is left can be kept for the next start.
     pub fn stop(mut self, graceful: bool) -> Remains {
         self.halt(graceful);
         Remains {
@@ -285,8 +285,12 @@ impl Server {
         self.stopping.store(true, Ordering::Release);
         self.gate.wake();
         join(self.acceptor.take());
-        let patience_s = if graceful { DRAIN_MAX_S } else { 0 };
-        let until = Instant::now() + Duration::from_secs(patience_s);
+        let patience_s = if graceful {
+            self.shared.config.drain_timeout_s
+        } else {
+            0
+        };
+        let until = Instant::now() + Duration::from_secs(patience_s.into());
         // Before the workers, whom they send clients to.
         for mailbox in &self.handshaker_mailboxes {
             mailbox.post(Letter::Stop { until });

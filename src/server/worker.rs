@@ -507,8 +507,8 @@ impl Worker {
         }
     }
 
-    /// When stopping, closes everyone who has nothing coming; true when there is nobody left to
-    /// wait for.
+    /// When stopping, closes everyone who has no request under way and no answer coming; true when
+    /// there is nobody left to wait for.
     fn is_done(&mut self) -> bool {
         let Some(until) = self.stopping else {
             return false;
@@ -516,7 +516,7 @@ impl Worker {
         let finished: Vec<usize> = self
             .connections
             .iter()
-            .filter(|(_, connection)| !connection.is_blocked() && !connection.resume)
+            .filter(|(_, connection)| connection.is_at_rest())
             .map(|(key, _)| key)
             .collect();
         for key in finished {

@@ -14,6 +14,23 @@ impl Session {
         matches!(self.state, State::Command)
     }
 
+    /// Whether no request has begun: the client has the word, or listens only.
+    pub const fn is_at_rest(&self) -> bool {
+        match self.state {
+            State::Command => !self.awaits_block,
+            State::Watching => true,
+            State::Dump(_)
+            | State::Entry(_)
+            | State::Keys(_)
+            | State::Listing(_)
+            | State::Search(_)
+            | State::Sending(..)
+            | State::SkipLine
+            | State::Swallow(_)
+            | State::Upload(_) => false,
+        }
+    }
+
     /// What the first request in `input`, which begins with one, is called, and its first key.
     /// Values are not looked at. Decodes again what has been answered: for what is rare.
     pub fn recognize<'i>(&self, input: &'i [u8]) -> Option<(Asked, &'i [u8])> {

@@ -1,10 +1,14 @@
 //! larderd as a process: how it starts, what it refuses, how it ends.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use rustix::process::Signal;
 
+use crate::support::client::show;
 use crate::support::process::{is_root, wait_until};
 use crate::support::server::run;
-use crate::support::{Server, text_file};
+use crate::support::{Client, Server, text_file};
 
 #[test]
 fn sigterm_and_sigint_end_it_cleanly() {
@@ -25,6 +29,106 @@ fn sigusr1_ends_it_gracefully() {
     server.connect().sync();
     server.signal(Signal::USR1);
     assert_eq!(server.await_exit().code(), Some(0), "{}", server.log());
+}
+
+/// A daemon that is being asked to stop, and three clients: one in the middle of a request, one
+/// that has not taken its answer, and one that is idle.
+fn drained(flags: &[&str], stop: impl Fn(&Server)) -> (Server, Client, Client) {
+    const SIZE: usize = 1_000_000;
+    let server = Server::start(&[&["-t", "2"], flags].concat());
+    let value = "v".repeat(SIZE);
+    let mut idle = server.connect();
+    idle.ask(format!("set big 0 0 {SIZE}\r\n{value}\r\n"), "STORED\r\n");
+    let mut taker = server.connect();
+    taker.send("get big\r\n".repeat(40));
+    let mut sender = server.connect();
+    sender.send(format!("set late 0 0 {SIZE}\r\n{}", &value[..SIZE / 2]));
+    for state in ["conn_mwrite", "conn_nread"] {
+        let shown = format!(":state {state}");
+        let is_shown = |line: &String| line.ends_with(&shown);
+        assert!(wait_until(|| idle
+            .list("stats clients")
+            .iter()
+            .any(is_shown)));
+    }
+    stop(&server);
+    // It is closed first, and nobody waits for it.
+    idle.expect_close();
+    (server, taker, sender)
+}
+
+#[test]
+fn a_graceful_stop_finishes_what_has_begun_and_closes_who_is_idle() {
+    for signal in [Signal::TERM, Signal::USR1] {
+        let flags = ["--drain-timeout", "3600"];
+        let (mut server, mut taker, mut sender) = drained(&flags, |server| server.signal(signal));
+        let address = server.address();
+        assert!(wait_until(|| std::net::TcpStream::connect(address).is_err()));
+        sender.ask(format!("{}\r\n", "v".repeat(500_000)), "STORED\r\n");
+        sender.expect_close();
+        for _ in 0..40 {
+            taker.expect("VALUE big 0 1000000\r\n");
+            taker.take(1_000_000);
+            taker.expect("\r\nEND\r\n");
+        }
+        taker.expect_close();
+        assert!(server.await_exit().success(), "{}", server.log());
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_beyond_the_time_that_there_is() {
+    // With a second they are waited for, and not for longer; without one, or at SIGINT, not at all.
+    for (timeout, signal) in [
+        ("1", Signal::TERM),
+        ("0", Signal::TERM),
+        ("3600", Signal::INT),
+    ] {
+        let flags = ["--drain-timeout", timeout];
+        let (mut server, _taker, mut sender) = drained(&flags, |server| server.signal(signal));
+        assert!(server.await_exit().success(), "{}", server.log());
+        sender.expect_close();
+    }
+    // A second signal ends it in the middle of its patience.
+    let flags = ["--drain-timeout", "3600"];
+    let (mut server, _taker, _sender) = drained(&flags, |server| server.signal(Signal::TERM));
+    server.signal(Signal::TERM);
+    assert_eq!(server.await_exit().code(), Some(128 + 15));
+}
+
+#[test]
+fn under_load_every_answer_is_whole_up_to_the_end() {
+    let mut server = Server::start(&["-t", "2", "--drain-timeout", "3600"]);
+    let answers = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (server, answers) = (&server, &answers);
+            scope.spawn(move || {
+                let mut client = server.connect();
+                let set = format!("set k{number} 0 0 2\r\nok\r\n");
+                let get = format!("get k{number}\r\n");
+                let pipeline = format!("{set}{}", get.repeat(9));
+                let value = format!("VALUE k{number} 0 2\r\nok\r\nEND\r\n");
+                let expected = format!("STORED\r\n{}", value.repeat(9));
+                while client.try_send(&pipeline) {
+                    let mut received = Vec::new();
+                    while received.len() < expected.len() && !client.ended() {
+                        received.extend(client.drain(Duration::from_millis(1)));
+                    }
+                    // What was read was read in one piece, and so it was answered.
+                    let whole = received == expected.as_bytes();
+                    assert!(whole || received.is_empty(), "{}", show(&received));
+                    if !whole {
+                        break;
+                    }
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        assert!(wait_until(|| answers.load(Ordering::Relaxed) > 500));
+        server.signal(Signal::TERM);
+    });
+    assert!(server.await_exit().success(), "{}", server.log());
 }
 
 #[test]

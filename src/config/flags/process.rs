@@ -95,6 +95,21 @@ pub(super) const ROWS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        name: "drain-timeout",
+        extended: Some("drain_timeout"),
+        kind: Kind::Value("SECONDS"),
+        group: Group::Process,
+        help: "How long a stop by SIGTERM, SIGUSR1 or `shutdown graceful` waits for requests that have begun \
+               and for answers that clients have not taken. Idle connections are closed at once. 0 \
+               waits for nobody.",
+        apply: |config, value| {
+            config.drain_timeout_s = integer(value, 0..=3600)?;
+            Ok(())
+        },
+        show: |config| config.drain_timeout_s.to_string(),
+        ..ROW
+    },
+    Setting {
         name: "slow-log-us",
         extended: Some("slow_log_us"),
         kind: Kind::Value("MICROSECONDS"),
