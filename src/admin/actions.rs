@@ -15,8 +15,6 @@ pub(super) enum Action {
     ClientKill,
     /// `flush_all`.
     FlushAll,
-    /// `client kill`, with `?client=`.
-    KillClient,
     /// `verbosity`, with `?level=`.
     Verbosity,
 }
@@ -30,7 +28,6 @@ pub(super) fn act(state: &State, action: Action, request: &Request<'_>) -> Answe
         Action::CacheMemlimit => cache_memlimit(state, request),
         Action::ClientKill => client_kill(state, request),
         Action::FlushAll => flush_all(state),
-        Action::KillClient => kill_client(state, request),
         Action::Verbosity => verbosity(state, request),
     };
     match done {
@@ -86,26 +83,6 @@ fn flush_all(state: &State) -> Done {
     let count = shared.store.totals().curr_items;
     shared.store.flush(None, shared.clock.now());
     Ok(format!("{count} items were flushed"))
-}
-
-fn kill_client(state: &State, request: &Request<'_>) -> Done {
-    // A number, and no address: nothing in the query needs decoding.
-    let number: Option<u64> = request.asks("client").and_then(|text| text.parse().ok());
-    let number = number.ok_or((
-        Status::BadRequest,
-        "?client= must be the number of a client",
-    ))?;
-    let (mut count, mut next) = (0, Some(FIRST));
-    while let Some(after) = next {
-        let killed = state.shared.host.kill(&number.to_string(), after);
-        let killed = killed.unwrap_or_default();
-        count += killed.count;
-        next = killed.next;
-    }
-    match count {
-        0 => Err((Status::NotFound, "there is no such client any more")),
-        _ => Ok(format!("client {number} is closed")),
-    }
 }
 
 fn verbosity(state: &State, request: &Request<'_>) -> Done {

@@ -106,11 +106,6 @@ const ACTIONS: &[(&str, Action, &str)] = &[
         "POST: empty the cache",
     ),
     (
-        "/api/v1/kill_client",
-        Action::KillClient,
-        "POST ?client=ID: close a client",
-    ),
-    (
         "/api/v1/verbosity",
         Action::Verbosity,
         "POST ?level=N: how much is logged, 0 to 2",

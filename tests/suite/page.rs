@@ -98,7 +98,7 @@ fn who_shows_the_token_changes_what_commands_change_and_the_log_tells() {
     let clients: serde_json::Value = serde_json::from_str(&clients.body).expect("JSON");
     let last = clients["clients"].as_array().and_then(|all| all.last());
     let path = format!(
-        "/api/v1/kill_client?client={}",
+        "/api/v1/client_kill?client={}",
         last.expect("a client")["id"]
     );
     let killed = guarded.post(&path);
@@ -117,8 +117,8 @@ fn who_shows_the_token_changes_what_commands_change_and_the_log_tells() {
         ("/api/v1/cache_memlimit?megabytes=99999999999999999999", 400),
         ("/api/v1/cache_memlimit?megabytes=2000000000", 400),
         ("/api/v1/verbosity?level=3", 400),
-        ("/api/v1/kill_client?client=127.0.0.1", 400),
-        ("/api/v1/kill_client?client=999999999", 404),
+        ("/api/v1/client_kill?client=all", 400),
+        ("/api/v1/client_kill?client=999999999", 404),
         ("/api/v1/verbosity?levels=1", 400),
         ("/api/v1/stats", 405),
         ("/", 405),

@@ -202,7 +202,7 @@
       button = place.appendChild(document.createElement('button'));
       button.addEventListener('click', () => {
         if (isSure(button)) {
-          post('kill_client?client=' + encodeURIComponent(button.dataset.client));
+          post('client_kill?client=' + encodeURIComponent(button.dataset.client));
         }
       });
     }
