@@ -1,6 +1,7 @@
 """The page at `/` of the admin listener, as a browser shows it. Told on the command line:
 
-`open=URL`    a page without a token, of a daemon that is started with `MARKUP` in a setting
+`open=URL`    a page without a token, of a daemon that is started with `MARKUP` in a setting; it and
+              the next keep every turn in the slow log
 `closed=URL`  a page that wants the token
 `token=TEXT`  that token
 `port=PORT`   where the first daemon serves clients
@@ -10,6 +11,7 @@
 Each case has a page of its own in one browser. The name of each that has passed is printed.
 """
 
+import json
 import socket
 import sys
 from urllib.parse import quote
@@ -44,6 +46,11 @@ def store(count, first=0):
     daemon_says(b"".join(requests) + b"mn\r\n", b"MN\r\n")
 
 
+def texts(selector):
+    """An expression for the texts of all such elements."""
+    return f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.textContent)"
+
+
 def is_live(page):
     page.await_true("document.getElementById('live').textContent === 'Live.'")
 
@@ -61,6 +68,17 @@ def without_scripts_it_is_a_page_of_tables(browser):
         assert page.eval(rows % "big-keys") == 3
         assert page.eval(rows % "advice") == 1
         assert page.eval(rows % "settings") > 3
+        # This turn has stored what is stored.
+        found = "[...document.querySelectorAll('[data-table=slow] tbody tr')].find(r => r.cells[3].textContent === 'key%3A0')"
+        slow = page.eval(f"[...{found}.cells].map(c => c.textContent)")
+        assert slow[0].endswith(" ago") and slow[1].endswith("s"), slow
+        assert slow[2:5] == ["set", "key%3A0", "4"] and slow[7].startswith("tcp:127.0.0.1:"), slow
+        assert slow[8] == "\u2013", slow
+        assert "-o slow_log_us" in page.text("#slow .note"), page.text("#slow .note")
+        heads = page.eval(texts("[data-table=workers] thead th"))
+        assert heads[-2:] == ["Busy, 10 s", "1 min"], heads
+        busy = page.eval(texts("[data-table=workers] td:nth-last-child(-n+2)"))
+        assert len(busy) == 4 and all(share.endswith("%") for share in busy), busy
         assert page.eval("document.getElementById('chart').hidden")
         # What can be done with scripts only is not offered.
         assert page.eval("[...document.querySelectorAll('#tiles input')].every(i => i.disabled)")
@@ -164,6 +182,8 @@ def text_of_others_is_shown_as_text(browser):
             assert MARKUP in found, found
             found = page.text("[data-table=big-keys] tbody th")
             assert found == quote(key, safe=""), found
+            keys = texts("[data-table=slow] tbody td:nth-child(4)")
+            page.await_true(f"{keys}.includes({json.dumps(found)})")
             assert page.eval("document.querySelectorAll('img').length") == 0
             assert "owned" not in page.eval("document.title")
             assert not page.complaints(), page.complaints()
@@ -188,6 +208,9 @@ def the_token_is_asked_for(browser):
         page.open(CLOSED.replace("://", f"://operator:{TOKEN}@"))
         is_live(page)
         assert page.text("#health") == "ready"
+        # Nobody has been there yet.
+        assert page.text("#slow .empty") == "No turn has taken so long."
+        assert page.eval("document.querySelector('#slow .wide').hidden")
 
 
 def changes_are_offered_to_who_has_shown_the_token(browser):
@@ -218,6 +241,8 @@ def changes_are_offered_to_who_has_shown_the_token(browser):
             page.open(CLOSED.replace("://", f"://operator:{TOKEN}@"))
             page.await_true("document.querySelector('td.kill button')?.hidden === false")
             assert page.text("[data-table=clients] tbody td") == USER
+            users = texts("[data-table=slow] tbody td:last-child")
+            page.await_true(f"{users}.includes({json.dumps(USER)})")
             assert page.eval("document.querySelectorAll('img').length") == 0
             kill = "document.querySelector('td.kill button')"
             page.eval(kill + ".click()")

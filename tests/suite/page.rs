@@ -49,12 +49,13 @@ fn a_browser_shows_the_page_as_it_is_meant() {
     };
     let pid_file = format!("FOLDER/{MARKUP}");
     let all = ["-v", "--admin", "127.0.0.1:0", "-t", "2"];
-    let server = Server::start(&[&all[..], &["-P", &pid_file]].concat());
+    let every_turn = ["-o", "slow_log_us=1"];
+    let server = Server::start(&[&all[..], &every_turn, &["-P", &pid_file]].concat());
     let users = tempfile::NamedTempFile::new().expect("a file");
     let entry = format!("{}:secret\n", MARKUP.replace(' ', "/"));
     std::fs::write(users.path(), entry).expect("a file");
     let users_file = users.path().to_string_lossy().into_owned();
-    let guarded = Guarded::start(&["-t", "2", "-Y", &users_file]);
+    let guarded = Guarded::start(&[&["-t", "2", "-Y", &users_file], &every_turn[..]].concat());
 
     let root = env!("CARGO_MANIFEST_DIR");
     command.arg(format!("{root}/tests/page/cases.py"));

@@ -1,5 +1,5 @@
 //! The parts of the page that cost more than a look at counters: what is hot, what is big, how long
-//! things live, what memory is wasted, who is connected.
+//! things live, what memory is wasted, who is connected, what took long.
 //!
 //! They say what the API says (`api.rs`), in words.
 
@@ -17,6 +17,9 @@ const ROW_COUNT_MAX: usize = 12;
 /// Clients that are shown, those with most requests.
 const CLIENT_COUNT_MAX: usize = 50;
 
+/// Slow turns that are shown, the newest.
+const SLOW_COUNT_MAX: usize = 20;
+
 /// All of them.
 pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
     let are_keys_shown = state.shared.config.dump_enabled;
@@ -29,6 +32,7 @@ pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
         big_keys(big.as_ref()),
         ttl(&api::ttl(state, now)),
         clients(api::clients(state, now)),
+        slow(&api::slow(state, now), now),
     ]
 }
 
@@ -113,11 +117,16 @@ fn word<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_default()
 }
 
-/// The first rows of a list.
+/// The first rows of a list of keys, prefixes or advice.
 fn rows(list: &Value, cells: impl Fn(&Value) -> Vec<Cell>) -> Vec<Row> {
+    first_rows(list, ROW_COUNT_MAX, cells)
+}
+
+/// So many rows of a list at most.
+fn first_rows(list: &Value, count_max: usize, cells: impl Fn(&Value) -> Vec<Cell>) -> Vec<Row> {
     let all = list.as_array().map_or(&[][..], Vec::as_slice);
     all.iter()
-        .take(ROW_COUNT_MAX)
+        .take(count_max)
         .map(|one| Row {
             cells: cells(one),
             ..Row::default()
@@ -308,8 +317,69 @@ fn ttl(ttl: &Value) -> Table {
     }
 }
 
+fn slow(told: &Value, now: Now) -> Table {
+    const WHAT: &str = "A turn is what a connection has of its worker at a time: the requests that \
+                        could be read at once, and their answers, from reading to sending. Command \
+                        and key are those of the first. -o slow_log_us sets the threshold at the \
+                        start, in microseconds; 0 turns the log off.";
+    let rows = first_rows(&told["slow"], SLOW_COUNT_MAX, |turn| {
+        // Bytes of a key are escaped by who tells it; a name is as its owner chose it.
+        let text = |name| match word(turn, name) {
+            "" | "-" => NONE.into(),
+            text => Cell::from(text),
+        };
+        let ended_unix_s = turn["time"].as_i64().unwrap_or(now.unix_s);
+        let ago_s = u64::try_from(now.unix_s.saturating_sub(ended_unix_s)).unwrap_or(0);
+        vec![
+            format!("{} ago", words::duration_s(ago_s)).into(),
+            words::duration_us(whole(turn, "duration_us")).into(),
+            text("command"),
+            text("key"),
+            words::count(whole(turn, "requests")).into(),
+            words::bytes(whole(turn, "bytes_read")).into(),
+            words::bytes(whole(turn, "bytes_written")).into(),
+            text("addr"),
+            text("user"),
+        ]
+    });
+    let threshold_us = whole(told, "threshold_us");
+    let note = if threshold_us == 0 {
+        WHAT.to_owned()
+    } else {
+        format!(
+            "The newest {} of {} turns that took a worker {} or longer. {WHAT}",
+            rows.len(),
+            words::count(whole(told, "slow_turns")),
+            words::duration_us(threshold_us),
+        )
+    };
+    Table {
+        id: "slow",
+        title: "Slow log",
+        note,
+        columns: &[
+            ("Time", Kind::Text),
+            ("Duration", Kind::Number),
+            ("Command", Kind::Text),
+            ("Key", Kind::Text),
+            ("Requests", Kind::Number),
+            ("Received", Kind::Number),
+            ("Sent", Kind::Number),
+            ("Client", Kind::Text),
+            ("User", Kind::Text),
+        ],
+        rows,
+        empty: match threshold_us {
+            0 => "The log is off.",
+            _ => "No turn has taken so long.",
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -325,5 +395,46 @@ mod tests {
         let many: Value = (0..100).collect::<Vec<_>>().into();
         assert_eq!(rows(&many, none).len(), ROW_COUNT_MAX);
         assert_eq!(hot_keys(None).empty, KEYS_NOT_SHOWN);
+    }
+
+    #[test]
+    fn the_slow_log_says_what_took_long_and_why_nothing_did() {
+        let now = Now {
+            uptime_s: 100,
+            unix_s: 1000,
+        };
+        let off = slow(&json!({ "threshold_us": 0, "slow": [] }), now);
+        assert_eq!(off.empty, "The log is off.");
+        assert!(off.note.starts_with("A turn is "), "{}", off.note);
+        let none = slow(&json!({ "threshold_us": 10_000, "slow": [] }), now);
+        assert_eq!(none.empty, "No turn has taken so long.");
+        let turn = json!({
+            "time": 970, "duration_us": 12_000, "command": "get", "key": "", "requests": 2,
+            "bytes_read": 19, "bytes_written": 30, "addr": "tcp:127.0.0.1:1", "user": "1",
+        });
+        let turns = vec![turn; 30];
+        let some = slow(
+            &json!({ "threshold_us": 10_000, "slow_turns": 4000, "slow": turns }),
+            now,
+        );
+        let plain = |text: &str| text.replace('\u{202f}', " ");
+        let begin = "The newest 20 of 4,000 turns that took a worker 10.0 ms or longer. ";
+        assert!(plain(&some.note).starts_with(begin), "{}", some.note);
+        assert_eq!(some.rows.len(), SLOW_COUNT_MAX);
+        let cells = some.rows[0].cells.iter().map(|cell| plain(&cell.text));
+        assert_eq!(
+            cells.collect::<Vec<_>>(),
+            [
+                "30 s ago",
+                "12.0 ms",
+                "get",
+                NONE,
+                "2",
+                "19 B",
+                "30 B",
+                "tcp:127.0.0.1:1",
+                "1"
+            ]
+        );
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn view(state: &State, now: Now, stuck: &[String]) -> View {
         tiles: tiles(history, &store, shared),
         map,
         tables: vec![
-            workers(shared, history),
+            workers(shared, history, now),
             latency(shared),
             classes,
             cluster(shared, now),
@@ -165,10 +165,9 @@ fn size_per_second((figure, unit): (String, &str)) -> (String, &'static str) {
     (figure, unit)
 }
 
-fn workers(shared: &Shared, history: &History) -> Table {
+fn workers(shared: &Shared, history: &History, now: Now) -> Table {
     let rates = history.workers();
-    let share = |rates: &[f64; 4]| rates[0] + rates[1];
-    let whole: f64 = rates.iter().map(share).sum();
+    let threads = Numbered::gather(shared, now, Group::Threads, "").by_number;
     let workers = shared.registry.workers().iter();
     let rows = workers
         .take(shared.config.workers)
@@ -176,6 +175,11 @@ fn workers(shared: &Shared, history: &History) -> Table {
         .map(|(index, counters)| {
             let rates = rates.get(index).copied().unwrap_or_default();
             let [gets, sets, received, sent] = rates;
+            let thread = u32::try_from(index).ok().and_then(|id| threads.get(&id));
+            let busy = |name| {
+                let percent = thread.and_then(|figures| find(figures, name)?.parse().ok());
+                Cell::bar(percent.unwrap_or(0.0), 100.0)
+            };
             Row {
                 cells: vec![
                     index.to_string().into(),
@@ -184,7 +188,9 @@ fn workers(shared: &Shared, history: &History) -> Table {
                     words::rate(sets).into(),
                     words::byte_rate(received).into(),
                     words::byte_rate(sent).into(),
-                    Cell::bar(share(&rates), whole),
+                    busy("busy_percent_10s"),
+                    // Two bars are wider than half a screen.
+                    busy("busy_percent_1m").text.into(),
                 ],
                 ..Row::default()
             }
@@ -192,7 +198,8 @@ fn workers(shared: &Shared, history: &History) -> Table {
     Table {
         id: "workers",
         title: "Workers",
-        note: "One thread each; a connection stays with its worker.".to_owned(),
+        note: "One thread each; a connection stays with its worker. Busy is its share of a core."
+            .to_owned(),
         columns: &[
             ("Worker", Kind::Text),
             ("Connections", Kind::Number),
@@ -200,7 +207,8 @@ fn workers(shared: &Shared, history: &History) -> Table {
             ("Sets/s", Kind::Number),
             ("Received", Kind::Number),
             ("Sent", Kind::Number),
-            ("Share", Kind::Bar),
+            ("Busy, 10 s", Kind::Bar),
+            ("1 min", Kind::Number),
         ],
         rows: rows.collect(),
         empty: "There are none.",
