@@ -347,10 +347,10 @@ fn slow(told: &Value, now: Now) -> Table {
         WHAT.to_owned()
     } else {
         format!(
-            "The newest {} of {} turns that took a worker {} or longer. {WHAT}",
+            "Turns that took a worker {} or longer, newest first, {} of {}. {WHAT}",
+            words::duration_us(threshold_us),
             rows.len(),
             words::count(whole(told, "slow_turns")),
-            words::duration_us(threshold_us),
         )
     };
     Table {
@@ -418,7 +418,7 @@ mod tests {
             now,
         );
         let plain = |text: &str| text.replace('\u{202f}', " ");
-        let begin = "The newest 20 of 4,000 turns that took a worker 10.0 ms or longer. ";
+        let begin = "Turns that took a worker 10.0 ms or longer, newest first, 20 of 4,000. ";
         assert!(plain(&some.note).starts_with(begin), "{}", some.note);
         assert_eq!(some.rows.len(), SLOW_COUNT_MAX);
         let cells = some.rows[0].cells.iter().map(|cell| plain(&cell.text));

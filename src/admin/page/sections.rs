@@ -178,7 +178,7 @@ fn workers(shared: &Shared, history: &History, now: Now) -> Table {
             let thread = u32::try_from(index).ok().and_then(|id| threads.get(&id));
             let busy = |name| {
                 let percent = thread.and_then(|figures| find(figures, name)?.parse().ok());
-                Cell::bar(percent.unwrap_or(0.0), 100.0)
+                Cell::from(words::share(percent.unwrap_or(0.0), 100.0))
             };
             Row {
                 cells: vec![
@@ -189,8 +189,7 @@ fn workers(shared: &Shared, history: &History, now: Now) -> Table {
                     words::byte_rate(received).into(),
                     words::byte_rate(sent).into(),
                     busy("busy_percent_10s"),
-                    // Two bars are wider than half a screen.
-                    busy("busy_percent_1m").text.into(),
+                    busy("busy_percent_1m"),
                 ],
                 ..Row::default()
             }
@@ -207,7 +206,7 @@ fn workers(shared: &Shared, history: &History, now: Now) -> Table {
             ("Sets/s", Kind::Number),
             ("Received", Kind::Number),
             ("Sent", Kind::Number),
-            ("Busy, 10 s", Kind::Bar),
+            ("Busy, 10 s", Kind::Number),
             ("1 min", Kind::Number),
         ],
         rows: rows.collect(),
