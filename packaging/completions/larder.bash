@@ -91,8 +91,14 @@ _larder() {
             larder,set)
                 cmd="larder__subcmd__set"
                 ;;
+            larder,slow)
+                cmd="larder__subcmd__slow"
+                ;;
             larder,stats)
                 cmd="larder__subcmd__stats"
+                ;;
+            larder,threads)
+                cmd="larder__subcmd__threads"
                 ;;
             larder,top)
                 cmd="larder__subcmd__top"
@@ -232,8 +238,14 @@ _larder() {
             larder__subcmd__help,set)
                 cmd="larder__subcmd__help__subcmd__set"
                 ;;
+            larder__subcmd__help,slow)
+                cmd="larder__subcmd__help__subcmd__slow"
+                ;;
             larder__subcmd__help,stats)
                 cmd="larder__subcmd__help__subcmd__stats"
+                ;;
+            larder__subcmd__help,threads)
+                cmd="larder__subcmd__help__subcmd__threads"
                 ;;
             larder__subcmd__help,top)
                 cmd="larder__subcmd__help__subcmd__top"
@@ -272,7 +284,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients latency monitor bench cluster help"
+            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1734,7 +1746,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__help)
-            opts="set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients latency monitor bench cluster help"
+            opts="set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2195,7 +2207,35 @@ _larder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        larder__subcmd__help__subcmd__slow)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         larder__subcmd__help__subcmd__stats)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        larder__subcmd__help__subcmd__threads)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2835,7 +2875,115 @@ _larder() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        larder__subcmd__slow)
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --placement)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         larder__subcmd__stats)
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --placement)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        larder__subcmd__threads)
             opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

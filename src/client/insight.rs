@@ -14,10 +14,10 @@ use crate::protocol::client::listing::decoded;
 use crate::protocol::client::{Reply, is_key};
 
 /// One of the things that a report tells of, with its figures by name.
-type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+pub(super) type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
 /// Lines of the form `[GROUP:]NUMBER:NAME VALUE`, by number. `group` is empty where there is none.
-fn rows<'a>(report: &'a Report, group: &str) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(report: &'a Report, group: &str) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
     for (entry, value) in report {
         let entry = if group.is_empty() {
@@ -38,14 +38,15 @@ fn rows<'a>(report: &'a Report, group: &str) -> Vec<Row<'a>> {
     rows
 }
 
-fn figure<'a>(row: &Row<'a>, name: &str) -> &'a str {
+/// A figure of a row, as the daemon wrote it; `-` where there is none.
+pub(super) fn figure<'a>(row: &Row<'a>, name: &str) -> &'a str {
     let mut figures = row.1.iter();
     let found = figures.find(|(other, _)| *other == name);
     found.map_or("-", |(_, value)| value)
 }
 
 /// A key as the report has it, for people.
-fn key(row: &Row<'_>, name: &str) -> String {
+pub(super) fn key(row: &Row<'_>, name: &str) -> String {
     shown(&decoded(figure(row, name).as_bytes()).unwrap_or_default())
 }
 
@@ -59,6 +60,10 @@ fn object(row: &Row<'_>) -> Value {
                 let prefix = decoded(value.as_bytes()).unwrap_or_default();
                 let text = String::from_utf8_lossy(&prefix).into_owned();
                 object.insert("prefix".to_owned(), json!(text));
+            }
+            // A name is no number, even where it is made of digits.
+            "user" => {
+                object.insert("user".to_owned(), json!(value));
             }
             _ => {
                 let value = match value.parse::<f64>() {
@@ -76,8 +81,18 @@ fn objects(rows: &[Row<'_>]) -> Value {
     Value::Array(rows.iter().map(object).collect())
 }
 
+/// All rows for programs, each with its number under this name.
+pub(super) fn numbered(rows: &[Row<'_>], name: &str) -> Value {
+    let all = rows.iter().map(|row| {
+        let mut object = object(row);
+        object[name] = number_or_text(row.0.to_owned());
+        object
+    });
+    Value::Array(all.collect())
+}
+
 /// A report that memcached does not have.
-fn report(connection: &mut Connection, group: &str) -> Result<Report, Error> {
+pub(super) fn report(connection: &mut Connection, group: &str) -> Result<Report, Error> {
     match connection.stats(&[group.as_bytes()]) {
         Err(Error::Lacks(_)) => Err(Error::Lacks(format!(
             "it has no `stats {group}`; larderd has"
@@ -86,7 +101,8 @@ fn report(connection: &mut Connection, group: &str) -> Result<Report, Error> {
     }
 }
 
-fn told(report: &Report, name: &str) -> String {
+/// A figure of the whole report; `0` where there is none.
+pub(super) fn told(report: &Report, name: &str) -> String {
     let mut entries = report.iter();
     let found = entries.find(|(other, _)| other == name);
     found.map_or_else(|| "0".to_owned(), |(_, value)| value.clone())
@@ -265,14 +281,9 @@ pub(super) fn clients(session: &Session, arguments: &ArgMatches) -> Result<(), E
                 ]
             })
             .collect();
-        let all = clients.iter().map(|row| {
-            let mut object = object(row);
-            object["id"] = number_or_text(row.0.to_owned());
-            object
-        });
         Ok(Shown {
             text: table([&heading].into_iter().chain(&lines)),
-            json: Value::Array(all.collect()),
+            json: numbered(&clients, "id"),
         })
     })
 }

@@ -31,6 +31,7 @@ mod restore;
 pub mod stream;
 pub mod tls;
 mod top;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -153,6 +154,14 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: insight::clients_command,
         run: insight::clients,
+    },
+    Verb {
+        command: workers::slow_command,
+        run: workers::slow,
+    },
+    Verb {
+        command: workers::threads_command,
+        run: workers::threads,
     },
     Verb {
         command: latency::command,

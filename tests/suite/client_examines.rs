@@ -1,4 +1,5 @@
-//! `larder doctor`, `top`, `hotkeys`, `bigkeys` and `clients`: what they find in real daemons.
+//! `larder doctor`, `top`, `hotkeys`, `bigkeys`, `clients`, `slow` and `threads`: what they find
+//! in real daemons.
 
 use std::process::{Command, Stdio};
 
@@ -181,6 +182,87 @@ fn clients_are_listed_and_closed() {
             6,
             "closes no connections",
         );
+    }
+}
+
+#[test]
+fn what_took_long_is_shown_newest_first() {
+    let server = Server::start(&["-o", "slow_log_us=1"]);
+    let address = server.address().to_string();
+    let mut client = server.connect();
+    client.ask("set user:1 0 0 1\r\nx\r\n", "STORED\r\n");
+    client.ask("get user:1\r\n", "VALUE user:1 0 1\r\nx\r\nEND\r\n");
+    // A turn is kept once its answer has been sent.
+    client.sync();
+    let slow = tells(&address, &["slow"]);
+    assert_eq!(slow["threshold_us"], 1, "{slow}");
+    let turns = slow["slow"].as_array().expect("a list");
+    let numbers = turns.iter().map(|turn| turn["number"].as_u64());
+    assert!(
+        numbers.is_sorted_by(|before, after| before > after),
+        "{slow}"
+    );
+    let at = |command: &str| {
+        let place = turns.iter().position(|turn| turn["command"] == command);
+        place.unwrap_or_else(|| panic!("{command}: {slow}"))
+    };
+    assert!(at("get") < at("set"), "{slow}");
+    let get = &turns[at("get")];
+    assert_eq!((&get["key"], &get["user"]), (&"user:1".into(), &"-".into()));
+    assert!(get["duration_us"].as_u64() >= Some(1), "{get}");
+    let text = says(&address, &["slow"]);
+    let first = text.lines().next();
+    assert!(
+        first.is_some_and(|line| line.starts_with("turns that took 1 us or longer: ")),
+        "{text}"
+    );
+    let get = text.lines().find(|line| line.contains(" get "));
+    assert!(get.is_some_and(|line| line.contains("user:1")), "{text}");
+    let in_packets = tells(&address, &["--binary", "slow"]);
+    assert_eq!(in_packets["threshold_us"], 1, "{in_packets}");
+    let off = Server::start(&["-o", "slow_log_us=0"]);
+    let off = off.address().to_string();
+    assert!(says(&off, &["slow"]).contains("nothing is kept"));
+    let both = says(&format!("{address},{off}"), &["slow", "--json"]);
+    let answers: Vec<Value> = both
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(answers.len(), 2, "{both}");
+    assert_eq!(answers[0]["answer"]["threshold_us"], 1, "{both}");
+    assert_eq!(answers[1]["server"], off, "{both}");
+    assert_eq!(answers[1]["answer"]["slow"], Value::Array(Vec::new()));
+    if let Some(memcached) = Server::memcached(&[]) {
+        fails(&memcached.address().to_string(), &["slow"], 6, "stats slow");
+    }
+}
+
+#[test]
+fn workers_are_shown_with_what_they_do() {
+    let server = Server::start(&["-t", "2"]);
+    let address = server.address().to_string();
+    let mut client = server.connect();
+    client.sync();
+    let told = tells(&address, &["threads"]);
+    let workers = told.as_array().expect("a list");
+    assert_eq!(workers.len(), 2, "{told}");
+    for (number, worker) in workers.iter().enumerate() {
+        assert_eq!(worker["worker"], number);
+        assert_eq!(worker["name"], format!("larder-w{number}"));
+        assert!(worker["busy_percent_10s"].is_f64(), "{worker}");
+    }
+    let requests = workers.iter().map(|worker| worker["requests"].as_u64());
+    assert!(requests.flatten().sum::<u64>() >= 1, "{told}");
+    let text = says(&address, &["threads"]);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.starts_with("WORKER  BUSY % 10S  "), "{text}");
+    let first: Vec<&str> = text.lines().map(|line| &line[..1]).collect();
+    assert_eq!(first, ["W", "0", "1"], "{text}");
+    let both = says(&format!("{address},{address}"), &["threads"]);
+    assert_eq!(both.matches("WORKER").count(), 2, "{both}");
+    if let Some(memcached) = Server::memcached(&[]) {
+        let memcached = memcached.address().to_string();
+        fails(&memcached, &["threads"], 6, "stats threads");
     }
 }
 
