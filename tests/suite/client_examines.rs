@@ -270,14 +270,18 @@ fn workers_are_shown_with_what_they_do() {
 fn the_live_view_leaves_the_terminal_as_it_was() {
     let server = Server::start(&[]);
     let line = format!("{LARDER} top --count 2 --interval 0.05 && stty -a");
-    let output = Command::new("timeout")
+    let mut child = Command::new("timeout")
         .args(["60", "script", "-qec", &line, "/dev/null"])
         .env("LARDER_SERVER", server.address().to_string())
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
         .expect("timeout of coreutils");
+    // The end of its input would be typed as Ctrl-D, which ends the view.
+    let _typist = child.stdin.take();
+    let output = child.wait_with_output().expect("the view to end");
     let text = String::from_utf8_lossy(&output.stdout);
     if text.is_empty() {
         // There is no `script` here.
