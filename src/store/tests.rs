@@ -169,6 +169,36 @@ fn a_cas_of_zero_is_no_older_copy() {
 }
 
 #[test]
+fn a_stale_value_has_room_for_the_expiry_that_it_keeps() {
+    let store = store(&testing::config(64));
+    let keys: Vec<String> = (0..8).map(|number| format!("key{number}")).collect();
+    for size in 20..400 {
+        for key in &keys {
+            let first = Put {
+                expiry: Expiry::at(150),
+                ..put(&store, key.as_bytes())
+            };
+            store.put(&first, &vec![b'a'; size], NOW);
+        }
+        // Longer by what an expiry takes: it would fit a chunk of the same size without one.
+        for key in &keys {
+            let again = Put {
+                compare: Some(1),
+                invalidate: true,
+                ..put(&store, key.as_bytes())
+            };
+            let longer = vec![0xff; size + 4];
+            assert_eq!(store.put(&again, &longer, NOW).status, PutStatus::Stored);
+            store.check();
+        }
+        for key in &keys {
+            let expected = vec![0xff; size + 4];
+            assert_eq!(value(&store, key.as_bytes(), NOW).unwrap(), expected);
+        }
+    }
+}
+
+#[test]
 fn an_append_that_may_make_its_item_does_so_whatever_cas_it_names() {
     let store = store(&testing::config(8));
     let join = Put {

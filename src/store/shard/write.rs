@@ -81,7 +81,7 @@ impl Shard {
     ) -> Result<PutReply, Short> {
         self.begin(now);
         let mut spec = put_spec(put, u32::try_from(value.len()).unwrap_or(u32::MAX));
-        let Some(cut) = self.common.classes.cut_for(&spec) else {
+        let Some(mut cut) = self.common.classes.cut_for(&spec) else {
             return Ok(self.put_failed(put, spec.value_size, PutStatus::TooLarge, now));
         };
         let class = self.common.classes.cuts()[usize::from(cut)].class;
@@ -109,6 +109,8 @@ impl Shard {
         let token_sent = old.is_some_and(|old| old.header.has(Mark::TOKEN_SENT));
         if let (true, Some(old)) = (stale, old) {
             spec.expiry_s = old.header.expiry_s(self.lease.at(old.handle));
+            // The expiry takes room too.
+            cut = self.common.classes.cut_for(&spec).ok_or(Short)?;
         }
         let handle = match old {
             Some(old) if self.fits_in_place(&old, &spec, cut, now) => {
