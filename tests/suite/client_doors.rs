@@ -242,11 +242,9 @@ fn every_command_goes_through_tls() {
             "--connections",
             "3",
             "--depth",
-            "16",
+            "1",
             "--value-size",
-            "0-5000",
-            "--multiget",
-            "5",
+            "0-500",
         ];
         let seen = tells(&address, &[&words[..], &load].concat());
         assert_eq!(seen["all"]["requests"], 2000, "{seen}");
