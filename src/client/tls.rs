@@ -165,27 +165,50 @@ pub(super) struct Secured {
 }
 
 impl Secured {
-    /// Takes decrypted bytes; 0 is the end.
+    /// Takes decrypted bytes; 0 is the end. A daemon that reads no more until its replies are taken
+    /// finds them taken, whatever of ours still waits to be sent.
     pub(super) fn read(
         &mut self,
         socket: &mut (impl Read + Write),
         into: &mut [u8],
     ) -> io::Result<usize> {
-        rustls::Stream::new(&mut self.connection, socket).read(into)
+        loop {
+            match self.connection.reader().read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            match self.flush(socket) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+            self.connection.read_tls(socket)?;
+            self.connection
+                .process_new_packets()
+                .map_err(|error| io::Error::other(format!("TLS: {error}")))?;
+        }
     }
 
     /// Encrypts bytes and sends what the socket takes; tells how many bytes need not be given
-    /// again.
+    /// again. Nothing is encrypted before all that was encrypted earlier has been sent.
     pub(super) fn write(
         &mut self,
         socket: &mut (impl Read + Write),
         bytes: &[u8],
     ) -> io::Result<usize> {
-        rustls::Stream::new(&mut self.connection, socket).write(bytes)
+        self.flush(socket)?;
+        let taken = self.connection.writer().write(bytes)?;
+        // They are taken, whether or not they are sent: what is wrong comes with the next call.
+        let _ = self.flush(socket);
+        Ok(taken)
     }
 
     /// Sends what has been encrypted.
     pub(super) fn flush(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
-        rustls::Stream::new(&mut self.connection, socket).flush()
+        while self.connection.wants_write() {
+            if self.connection.write_tls(socket)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
     }
 }
