@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::keys::{Listing, unix_now};
 use super::progress::Progress;
 use super::restore::Archive;
-use super::{Connection, Error, Session};
+use super::{Address, Connection, Error, Session};
 use crate::protocol::client::listing::{
     ARCHIVE_END, LINE_END, Listed, Record, push_key, push_record,
 };
@@ -100,7 +100,14 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
         Some(path) => Box::new(File::create(path).map_err(|error| fail(path, &error))?),
     };
     let mut out = BufWriter::with_capacity(256 << 10, &mut out);
-    let nodes = session.nodes()?;
+    let owners = match session.placement {
+        Some(_) => Some(session.owners()?),
+        None => None,
+    };
+    let nodes = match &owners {
+        Some(owners) => owners.servers().to_vec(),
+        None => session.nodes()?,
+    };
     let mut tally = Tally::default();
     let mut total = 0;
     for node in &nodes {
@@ -110,21 +117,25 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
     }
     let mut progress = Progress::new(total);
     for node in &nodes {
-        let listing = Listing::begin(session.connect_to(node)?, session.access.timeout)?;
-        let mut wanted = spool(listing, |key| {
-            key.starts_with(prefix) && (known.is_empty() || !known.contains(&fingerprint(key)))
-        })?;
-        let mut fetcher = Fetcher::new(session.connect_to(node)?);
-        while let Some(item) = unspool(&mut wanted).map_err(Error::Local)? {
-            tally.listed += 1;
-            if fetcher.want(item) {
-                fetcher.turn(&mut out, &mut tally)?;
-                progress.tell(tally.items, tally.size, tally.listed);
-            }
+        let is_wanted = |key: &[u8]| {
+            key.starts_with(prefix)
+                && (known.is_empty() || !known.contains(&fingerprint(key)))
+                && owners
+                    .as_ref()
+                    .is_none_or(|owners| owners.server(key) == node)
+        };
+        let taken = take_all(
+            session,
+            node,
+            is_wanted,
+            &mut out,
+            &mut tally,
+            &mut progress,
+        );
+        match taken {
+            Err(error) if nodes.len() > 1 => return Err(error.at(node)),
+            other => other?,
         }
-        // What is wanted still, and what is on its way.
-        fetcher.turn(&mut out, &mut tally)?;
-        fetcher.turn(&mut out, &mut tally)?;
     }
     out.write_all(ARCHIVE_END)
         .and_then(|()| out.flush())
@@ -146,6 +157,30 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
         return Err(Error::Refused(words));
     }
     Ok(())
+}
+
+/// Writes the items of a daemon that are wanted.
+fn take_all(
+    session: &Session,
+    node: &Address,
+    is_wanted: impl Fn(&[u8]) -> bool,
+    out: &mut impl Write,
+    tally: &mut Tally,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let listing = Listing::begin(session.connect_to(node)?, session.access.timeout)?;
+    let mut wanted = spool(listing, is_wanted)?;
+    let mut fetcher = Fetcher::new(session.connect_to(node)?);
+    while let Some(item) = unspool(&mut wanted).map_err(Error::Local)? {
+        tally.listed += 1;
+        if fetcher.want(item) {
+            fetcher.turn(out, tally)?;
+            progress.tell(tally.items, tally.size, tally.listed);
+        }
+    }
+    // What is wanted still, and what is on its way.
+    fetcher.turn(out, tally)?;
+    fetcher.turn(out, tally)
 }
 
 fn fail(path: &Path, error: &io::Error) -> Error {

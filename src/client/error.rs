@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::Address;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub enum Error {
@@ -32,6 +34,17 @@ pub enum Error {
     Broken(io::Error),
     /// Something on this side failed, such as writing the output.
     Local(io::Error),
+    /// One daemon of several failed.
+    At(String, Box<Self>),
+    /// Some daemons of several failed, and it has been told which and why.
+    Partly {
+        /// How many failed.
+        failed: usize,
+        /// How many were asked.
+        asked: usize,
+        /// What the first of them said.
+        first: Box<Self>,
+    },
 }
 
 /// Exit codes and what each means, for the manual page.
@@ -62,6 +75,15 @@ impl Error {
             Self::Lacks(_) => 6,
             Self::Unwell { is_critical: false } => 7,
             Self::Unwell { is_critical: true } => 8,
+            Self::At(_, cause) | Self::Partly { first: cause, .. } => cause.exit_code(),
+        }
+    }
+
+    /// Says whose error it is, unless it names the daemon already or is none of a daemon's.
+    pub fn at(self, server: &Address) -> Self {
+        match self {
+            Self::Connect { .. } | Self::Local(_) | Self::Usage(_) => self,
+            other => Self::At(server.to_string(), Box::new(other)),
         }
     }
 
@@ -92,6 +114,10 @@ impl fmt::Display for Error {
             }
             Self::Broken(cause) => write!(f, "the connection broke: {cause}"),
             Self::Local(cause) => write!(f, "{cause}"),
+            Self::At(server, cause) => write!(f, "{server}: {cause}"),
+            Self::Partly { failed, asked, .. } => {
+                write!(f, "{failed} of {asked} daemons failed")
+            }
         }
     }
 }

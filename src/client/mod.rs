@@ -229,18 +229,34 @@ impl Session {
     ///
     /// As [`Self::connect`].
     pub fn connect_for(&self, key: &[u8]) -> Result<Connection, Error> {
+        self.connect_to(self.owners()?.server(key))
+    }
+
+    /// The daemons that keys are spread over: the only one, or those of `--placement`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::server`].
+    pub fn owners(&self) -> Result<Owners, Error> {
         let Some(client) = self.placement else {
-            return self.connect();
+            return Ok(Owners {
+                servers: vec![self.server()?],
+                placement: None,
+            });
         };
-        let nodes: Result<Vec<Node>, Error> = if self.cluster {
-            cluster::listed(self)
+        let nodes: Vec<Node> = if self.cluster {
+            cluster::listed(self)?
         } else {
-            self.servers.iter().map(cluster::node).collect()
+            let nodes: Result<_, _> = self.servers.iter().map(cluster::node).collect();
+            nodes?
         };
-        let nodes = nodes?;
-        let owner = Placement::new(client, &nodes).owner(key);
-        let owner = owner.and_then(|index| nodes.get(index));
-        self.connect_to(&cluster::address(owner.ok_or(Error::NotFound)?))
+        if nodes.is_empty() {
+            return Err(Error::NotFound);
+        }
+        Ok(Owners {
+            servers: nodes.iter().map(cluster::address).collect(),
+            placement: Some(Placement::new(client, &nodes)),
+        })
     }
 
     /// Connects to a daemon of the cluster; the same login holds for all.
@@ -293,7 +309,7 @@ impl Session {
         mut ask: impl FnMut(&Address, &mut Connection) -> Result<Shown, Error>,
     ) -> Result<(), Error> {
         let nodes = self.nodes()?;
-        let mut result = Ok(());
+        let mut failed = Vec::new();
         for (index, node) in nodes.iter().enumerate() {
             let said = self
                 .connect_to(node)
@@ -310,12 +326,21 @@ impl Session {
                 }
                 Err(error) if nodes.len() == 1 => return Err(error),
                 Err(error) => {
-                    self.complain(&format!("{node}: {error}"));
-                    result = result.and(Err(error));
+                    let error = error.at(node);
+                    self.complain(&error.to_string());
+                    failed.push(error);
                 }
             }
         }
-        result
+        let count = failed.len();
+        match failed.into_iter().next() {
+            None => Ok(()),
+            Some(first) => Err(Error::Partly {
+                failed: count,
+                asked: nodes.len(),
+                first: Box::new(first),
+            }),
+        }
     }
 
     /// Prints an answer in the form that was asked for.
@@ -399,6 +424,32 @@ impl Session {
     /// Whether a person reads standard output.
     pub fn is_watched(&self) -> bool {
         io::stdout().is_terminal()
+    }
+}
+
+/// The daemons that keys are spread over, and who has which.
+pub struct Owners {
+    /// At least one.
+    servers: Vec<Address>,
+    /// By places in `servers`; `None` where there is one.
+    placement: Option<Placement>,
+}
+
+impl Owners {
+    /// The daemons: at least one.
+    pub fn servers(&self) -> &[Address] {
+        &self.servers
+    }
+
+    /// The place of a key's owner among [`Self::servers`].
+    pub fn of(&self, key: &[u8]) -> usize {
+        let owner = self.placement.as_ref().and_then(|all| all.owner(key));
+        owner.unwrap_or(0)
+    }
+
+    /// Who has a key.
+    pub fn server(&self, key: &[u8]) -> &Address {
+        &self.servers[self.of(key)]
     }
 }
 

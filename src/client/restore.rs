@@ -1,26 +1,26 @@
 //! `larder load`: stores what an archive has.
 //!
 //! Requests are quiet and sent in batches; while the daemon works on one, the next is read. So
-//! memory is two batches, or the largest value.
+//! memory is two batches for each daemon, or the largest value.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::keys::{parsed, shown, unix_now};
 use super::progress::Progress;
-use super::{Connection, Error, Session, Shown};
+use super::{Address, Connection, Error, Owners, Session, Shown};
 use crate::protocol::client::command;
 use crate::protocol::client::listing::{Entry, LINE_END, Record, entry, push_record};
 use crate::protocol::client::meta::MetaReply;
 
-/// Most records in a batch.
+/// Most records in a batch, for each daemon.
 const BATCH_COUNT: u64 = 1000;
 
-/// Bytes of a batch, about.
+/// Bytes of a daemon's part of a batch, about.
 const BATCH_SIZE: usize = 64 << 10;
 
 /// Longest line of an archive, in bytes: a key as base64, and numbers.
@@ -114,7 +114,10 @@ pub(super) fn command_line() -> Command {
         ))
         .after_help(
             "Archives of memcached-tool's dump are read too, but for their missing end.\n\n\
-             Examples:\n  larder load items.larder\n  larder dump | larder load --json",
+             Several daemons, or a --cluster, need --placement: each item goes where that client \
+             looks for it.\n\n\
+             Examples:\n  larder load items.larder\n  larder dump | larder load --json\n  \
+             larder load items.larder --cluster --placement ketama-weighted",
         )
 }
 
@@ -125,8 +128,6 @@ struct Tally {
     size: u64,
     /// There already, with `--add`.
     present: u64,
-    /// Expired while the archive lay.
-    expired: u64,
     refused: u64,
     complaint: String,
 }
@@ -150,7 +151,7 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
     });
     let after = after.transpose()?;
     let mut archive = Archive::new(BufReader::with_capacity(INPUT_SIZE, input));
-    let mut loader = Loader::new(session.connect()?, arguments.get_flag("add"));
+    let mut loader = Loader::new(session, arguments.get_flag("add"))?;
     let mut progress = Progress::new(total);
     let result = store_all(&mut archive, &mut loader, after, &mut progress);
     let seconds = progress.end();
@@ -161,22 +162,31 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
         }
         return Err(error);
     }
-    let tally = loader.tally;
-    let stored = tally.sent - tally.present - tally.refused;
+    let tally = loader.tally();
+    let stored: u64 = loader.lanes.iter().map(Lane::stored).sum();
     let mut text = format!("{stored} items stored in {seconds:.1} s");
-    for (count, what) in [(tally.present, "there already"), (tally.expired, "expired")] {
+    for (count, what) in [
+        (tally.present, "there already"),
+        (loader.expired, "expired"),
+    ] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }
     }
     text.push('\n');
-    session.show(Shown {
-        text,
-        json: json!({
-            "items": stored, "value_bytes": tally.size, "present": tally.present,
-            "expired": tally.expired, "refused": tally.refused, "seconds": seconds,
-        }),
-    })?;
+    let mut told = json!({
+        "items": stored, "value_bytes": tally.size, "present": tally.present,
+        "expired": loader.expired, "refused": tally.refused, "seconds": seconds,
+    });
+    if loader.lanes.len() > 1 {
+        let each = loader.lanes.iter().map(|lane| {
+            let (server, stored) = (lane.server.to_string(), lane.stored());
+            text.push_str(&format!("{server}: {stored}\n"));
+            json!({ "server": server, "items": stored })
+        });
+        told["servers"] = Value::Array(each.collect());
+    }
+    session.show(Shown { text, json: told })?;
     if tally.refused > 0 {
         let words = format!("{} items: {}", tally.refused, tally.complaint);
         return Err(Error::Refused(words));
@@ -210,16 +220,19 @@ fn store_all(
         };
         if loader.put(record, &value) {
             loader.turn()?;
-            progress.tell(loader.tally.sent, loader.tally.size, archive.offset());
+            let tally = loader.tally();
+            progress.tell(tally.sent, tally.size, archive.offset());
         }
     }
 }
 
-/// Stores records by batches, one ahead of the answers.
+/// Stores records by batches, one ahead of the answers. A batch goes to all daemons at once, each
+/// its part, so that what is behind its last key is behind it everywhere.
 struct Loader {
-    connection: Connection,
+    owners: Owners,
+    /// A daemon for each place in `owners`.
+    lanes: Vec<Lane>,
     is_add: bool,
-    request: Vec<u8>,
     /// Records in the batch, and the last key of it.
     count: u64,
     last: Option<Vec<u8>>,
@@ -227,57 +240,128 @@ struct Loader {
     awaited: Option<Vec<u8>>,
     /// The last key of those that are answered.
     stored: Option<Vec<u8>>,
-    tally: Tally,
+    expired: u64,
 }
 
 impl Loader {
-    fn new(connection: Connection, is_add: bool) -> Self {
-        Self {
-            connection,
+    /// Connects to all daemons, so that one which is not there is known before anything is stored.
+    fn new(session: &Session, is_add: bool) -> Result<Self, Error> {
+        let owners = session.owners()?;
+        let lanes: Result<Vec<Lane>, Error> = owners
+            .servers()
+            .iter()
+            .map(|server| {
+                Ok(Lane {
+                    server: server.clone(),
+                    is_one_of_many: owners.servers().len() > 1,
+                    connection: session.connect_to(server)?,
+                    request: Vec::new(),
+                    is_sent: false,
+                    is_awaited: false,
+                    tally: Tally::default(),
+                })
+            })
+            .collect();
+        Ok(Self {
+            owners,
+            lanes: lanes?,
             is_add,
-            request: Vec::new(),
             count: 0,
             last: None,
             awaited: None,
             stored: None,
-            tally: Tally::default(),
-        }
+            expired: 0,
+        })
     }
 
     /// Adds a record to the batch; whether the batch is full.
     fn put(&mut self, record: Record, value: &[u8]) -> bool {
         if record.expires > 0 && record.expires <= unix_now() {
-            self.tally.expired += 1;
+            self.expired += 1;
             return false;
         }
-        let more: &[u8] = if self.is_add { b" q ME" } else { b" q" };
-        push_record(&mut self.request, &record, more);
-        self.request.extend_from_slice(value);
-        self.request.extend_from_slice(LINE_END);
+        let count_max = BATCH_COUNT * self.lanes.len() as u64;
+        let lane = &mut self.lanes[self.owners.of(&record.key)];
+        lane.put(&record, value, self.is_add);
         self.count += 1;
-        self.tally.sent += 1;
-        self.tally.size += value.len() as u64;
         self.last = Some(record.key);
-        self.count >= BATCH_COUNT || self.request.len() >= BATCH_SIZE
+        self.count >= count_max || lane.request.len() >= BATCH_SIZE
     }
 
     /// Sends the batch, and takes the answers to the one before.
     fn turn(&mut self) -> Result<(), Error> {
-        if self.count > 0 {
+        for lane in &mut self.lanes {
+            lane.send().map_err(|error| lane.name(error))?;
+        }
+        for lane in &mut self.lanes {
+            lane.hear().map_err(|error| lane.name(error))?;
+        }
+        self.count = 0;
+        let answered = std::mem::replace(&mut self.awaited, self.last.take());
+        self.stored = answered.or(self.stored.take());
+        Ok(())
+    }
+
+    /// What has been done on all daemons.
+    fn tally(&self) -> Tally {
+        let mut all = Tally::default();
+        for lane in &self.lanes {
+            all.sent += lane.tally.sent;
+            all.size += lane.tally.size;
+            all.present += lane.tally.present;
+            all.refused += lane.tally.refused;
+            if all.complaint.is_empty() {
+                all.complaint.clone_from(&lane.tally.complaint);
+            }
+        }
+        all
+    }
+}
+
+/// What goes to one daemon.
+struct Lane {
+    server: Address,
+    /// Whether there are others, so that a complaint has to say whose it is.
+    is_one_of_many: bool,
+    connection: Connection,
+    request: Vec<u8>,
+    /// Whether this turn has sent something, and whether the turn before has.
+    is_sent: bool,
+    is_awaited: bool,
+    tally: Tally,
+}
+
+impl Lane {
+    /// Adds a record to the batch.
+    fn put(&mut self, record: &Record, value: &[u8], is_add: bool) {
+        let more: &[u8] = if is_add { b" q ME" } else { b" q" };
+        push_record(&mut self.request, record, more);
+        self.request.extend_from_slice(value);
+        self.request.extend_from_slice(LINE_END);
+        self.tally.sent += 1;
+        self.tally.size += value.len() as u64;
+    }
+
+    /// Sends the batch, if there is one.
+    fn send(&mut self) -> Result<(), Error> {
+        let has_batch = !self.request.is_empty();
+        self.is_awaited = std::mem::replace(&mut self.is_sent, has_batch);
+        if has_batch {
             command(&mut self.request, &[b"mn"]);
             self.connection.send(&self.request)?;
             // A large value's room is not kept for small ones.
             self.request.clear();
             self.request.shrink_to(2 * BATCH_SIZE);
-            self.count = 0;
         }
-        let Some(key) = std::mem::replace(&mut self.awaited, self.last.take()) else {
-            return Ok(());
-        };
-        loop {
+        Ok(())
+    }
+
+    /// Takes the answers to what the turn before has sent.
+    fn hear(&mut self) -> Result<(), Error> {
+        while self.is_awaited {
             let line = self.connection.line()?;
             match MetaReply::parse(&line) {
-                MetaReply::Noop => break,
+                MetaReply::Noop => self.is_awaited = false,
                 MetaReply::NotStored => self.tally.present += 1,
                 _ if line == b"ERROR" => {
                     return Err(Error::Lacks("it has no meta commands".to_owned()));
@@ -291,8 +375,20 @@ impl Loader {
                 }
             }
         }
-        self.stored = Some(key);
         Ok(())
+    }
+
+    /// Says whose error it is, where that is not clear.
+    fn name(&self, error: Error) -> Error {
+        if self.is_one_of_many {
+            error.at(&self.server)
+        } else {
+            error
+        }
+    }
+
+    fn stored(&self) -> u64 {
+        self.tally.sent - self.tally.present - self.tally.refused
     }
 }
 

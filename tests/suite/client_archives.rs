@@ -176,6 +176,94 @@ fn a_load_goes_on_after_a_key_and_leaves_alone_what_is_there() {
 }
 
 #[test]
+fn a_dump_is_spread_over_a_cluster_as_its_client_places_keys() {
+    let from = Server::memcached(&[]).unwrap_or_else(|| Server::start(&[]));
+    fill(&from, 3000);
+    let all = items(&from);
+    let nodes = [(); 3].map(|()| Server::start(&[]));
+    let addresses = nodes.each_ref().map(|node| node.address().to_string());
+    let several = addresses.join(",");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let archive = path("items");
+    says(&from.address().to_string(), &["dump", &archive]);
+    fails(&several, &["load", &archive], 2, "--placement");
+    let placed = ["--placement", "ketama-weighted"];
+    let load = [&placed[..], &["load", &archive]].concat();
+    let told = tells(&several, &load);
+    assert_eq!(told["items"], 3003, "{told}");
+    for (index, node) in nodes.iter().enumerate() {
+        let count = told["servers"][index]["items"].as_u64().expect("a count");
+        assert_eq!(told["servers"][index]["server"], addresses[index]);
+        assert!(count > 100, "{told}");
+        assert_eq!(node.connect().stat("curr_items"), count);
+    }
+    for key in ["user:7", "user:8", "user:9", "base64:YSBiDQoA"] {
+        says(&several, &[&placed[..], &["inspect", key]].concat());
+    }
+    let mut spread = Items::new();
+    for node in &nodes {
+        spread.extend(items(node));
+    }
+    assert_same(&all, &spread);
+
+    // The other way round: of each node what the client would look for there, and no more.
+    let mut others = addresses.iter();
+    let other = others.find(|node| larder(node, &["get", "user:7"], b"").status.code() == Some(1));
+    let other = other.expect("a node without the key");
+    says(other, &["set", "user:7", "stray"]);
+    says(&several, &["dump", &path("every")]);
+    says(&several, &[&placed[..], &["dump", &path("owned")]].concat());
+    let to = Server::start(&[]);
+    let address = to.address().to_string();
+    assert_eq!(tells(&address, &["load", &path("every")])["items"], 3004);
+    assert_eq!(tells(&address, &["load", &path("owned")])["items"], 3003);
+    assert_same(&all, &items(&to));
+
+    // A node that is not there is known before anything is stored, and named.
+    says(&several, &["flush", "--yes"]);
+    let mut nodes = Vec::from(nodes);
+    drop(nodes.pop());
+    fails(&several, &load, 3, &addresses[2]);
+    assert_eq!(says(&addresses[0], &["keys"]), "");
+}
+
+#[test]
+fn a_load_over_several_daemons_goes_on_after_a_key() {
+    let from = Server::start(&[]);
+    fill(&from, 300);
+    let nodes = [(); 2].map(|()| Server::start(&[]));
+    let several = nodes.each_ref().map(|node| node.address().to_string());
+    let several = several.join(",");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("items").to_string_lossy().into_owned();
+    says(&from.address().to_string(), &["dump", &path]);
+    let whole = fs::read(&path).expect("an archive");
+    fs::write(&path, &whole[..whole.len() / 2]).expect("a file");
+    let load = ["--placement", "dalli", "load", &path];
+    let output = larder(&several, &load, b"");
+    assert_eq!(output.status.code(), Some(5));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let key = errors
+        .split_once("--after ")
+        .and_then(|(_, rest)| rest.split_whitespace().next());
+    let key = key.unwrap_or_else(|| panic!("{errors}"));
+    let half: u64 = nodes
+        .iter()
+        .map(|node| node.connect().stat("curr_items"))
+        .sum();
+    assert!(half > 0 && half < 303, "{half}");
+    fs::write(&path, &whole).expect("a file");
+    let told = tells(&several, &[&load[..], &["--after", key]].concat());
+    assert_eq!(told["items"], 303 - half);
+    let mut spread = Items::new();
+    for node in &nodes {
+        spread.extend(items(node));
+    }
+    assert_same(&items(&from), &spread);
+}
+
+#[test]
 fn what_a_daemon_does_not_take_is_told() {
     let to = Server::start(&["-I", "2k"]);
     let address = to.address().to_string();
