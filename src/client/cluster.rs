@@ -1,17 +1,19 @@
 //! `larder cluster`: the nodes that a daemon tells clients of, and which of them owns a key.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Address, Connection, Error, Session, dev};
+use super::keys::{parsed, shown};
+use super::{Address, Connection, Error, Session, dev, key_argument};
 use crate::cluster::placement::{Client, Placement};
 use crate::cluster::{Document, Node};
-use crate::protocol::client::is_key;
 
 /// Pause between two looks at a list that is to change.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -66,12 +68,7 @@ fn owner_command() -> Command {
     Command::new("owner")
         .about("Print the node on which a client puts each key")
         .arg(
-            Arg::new("key")
-                .value_name("KEY")
-                .help("1 to 250 bytes without blanks")
-                .required(true)
-                .num_args(1..),
-        )
+            key_argument().num_args(1..))
         .arg(
             Arg::new("client")
                 .long("client")
@@ -338,10 +335,9 @@ pub(super) fn table<'a, const COUNT: usize>(
 }
 
 fn owner(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let keys: Vec<&String> = arguments.get_many("key").unwrap_or_default().collect();
-    if let Some(wrong) = keys.iter().find(|key| !is_key(key.as_bytes())) {
-        return Err(Error::Usage(format!("{wrong:?} is no key")));
-    }
+    let keys = arguments.get_many::<OsString>("key").unwrap_or_default();
+    let keys: Result<Vec<Vec<u8>>, Error> = keys.map(|key| parsed(key.as_bytes())).collect();
+    let keys = keys?;
     let nodes = match arguments.get_many::<Node>("nodes") {
         // The list that clients would be told is sorted.
         Some(nodes) => Document::new(1, nodes.cloned().collect())
@@ -363,12 +359,12 @@ fn owner(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
     for client in clients {
         let placement = Placement::new(*client, nodes);
         for key in &keys {
-            let owner = placement.owner(key.as_bytes());
+            let owner = placement.owner(key);
             let owner = owner.and_then(|index| nodes.get(index));
             // There is no list without nodes.
             let owner = owner.ok_or(Error::NotFound)?;
             rows.push([
-                (*key).clone(),
+                shown(key),
                 client.name().to_owned(),
                 format!("{}:{}", owner.name(), owner.port()),
             ]);

@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::keys::{name, parsed};
 use super::requests::Item;
 use super::{Error, Session, Shown, key_argument};
-use crate::protocol::client::{Storage, is_key};
+use crate::protocol::client::Storage;
 use crate::protocol::key::push_base64;
 
 /// The arguments of `get`.
@@ -17,12 +18,15 @@ pub(super) fn get_command() -> Command {
     Command::new("get")
         .about("Print the value of a key")
         .arg(key_argument())
-        .after_help("Examples:\n  larder get greeting\n  larder get greeting --json")
+        .after_help(
+            "Examples:\n  larder get greeting\n  larder get greeting --json\n  \
+             larder get base64:Z3JlZXRpbmc=",
+        )
 }
 
 /// Prints a value as it is, with a line end behind it only where a person reads it.
 pub(super) fn get(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     let item = session.connect_for(key)?.get(key)?;
     print(session, key, item)
 }
@@ -40,12 +44,10 @@ fn print(session: &Session, key: &[u8], item: Option<Item>) -> Result<(), Error>
 }
 
 fn show(key: &[u8], item: &Item) -> Value {
-    let mut object = json!({
-        "key": String::from_utf8_lossy(key),
-        "flags": item.flags,
-        "cas": item.cas,
-        "size": item.value.len(),
-    });
+    let mut object = named(
+        key,
+        json!({ "flags": item.flags, "cas": item.cas, "size": item.value.len() }),
+    );
     // JSON has no bytes: what is no text is given in base64, under another name.
     match std::str::from_utf8(&item.value) {
         Ok(text) => object["value"] = json!(text),
@@ -194,7 +196,7 @@ pub(super) fn cas(session: &Session, arguments: &ArgMatches) -> Result<(), Error
 }
 
 fn store(session: &Session, arguments: &ArgMatches, how: Storage) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     let mut piped = Vec::new();
     let given = argument(arguments, "value");
     let value = if given == b"-" {
@@ -212,7 +214,7 @@ fn store(session: &Session, arguments: &ArgMatches, how: Storage) -> Result<(), 
     session
         .connect_for(key)?
         .store(how, key, flags.unwrap_or_default(), exptime, value)?;
-    session.done(&json!({ "key": String::from_utf8_lossy(key), "stored": true }))
+    session.done(&named(key, json!({ "stored": true })))
 }
 
 /// The arguments of `delete`.
@@ -225,11 +227,11 @@ pub(super) fn delete_command() -> Command {
 
 /// Removes an item.
 pub(super) fn delete(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     if !session.connect_for(key)?.delete(key)? {
         return Err(Error::NotFound);
     }
-    session.done(&json!({ "key": String::from_utf8_lossy(key), "deleted": true }))
+    session.done(&named(key, json!({ "deleted": true })))
 }
 
 fn ttl_argument() -> Arg {
@@ -252,12 +254,12 @@ pub(super) fn touch_command() -> Command {
 
 /// Gives an item another time to live.
 pub(super) fn touch(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     let exptime = arguments.get_one("ttl").copied().unwrap_or_default();
     if !session.connect_for(key)?.touch(key, exptime)? {
         return Err(Error::NotFound);
     }
-    session.done(&json!({ "key": String::from_utf8_lossy(key), "touched": true }))
+    session.done(&named(key, json!({ "touched": true })))
 }
 
 /// The arguments of `gat`.
@@ -271,7 +273,7 @@ pub(super) fn gat_command() -> Command {
 
 /// Prints a value as `get` does.
 pub(super) fn gat(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     let exptime = arguments.get_one("ttl").copied().unwrap_or_default();
     let item = session.connect_for(key)?.get_and_touch(key, exptime)?;
     print(session, key, item)
@@ -320,13 +322,13 @@ pub(super) fn decr(session: &Session, arguments: &ArgMatches) -> Result<(), Erro
 }
 
 fn count(session: &Session, arguments: &ArgMatches, is_down: bool) -> Result<(), Error> {
-    let key = key(arguments)?;
+    let key = &key(arguments)?;
     let delta = arguments.get_one("delta").copied().unwrap_or(1);
     let counted = session.connect_for(key)?.count(key, delta, is_down)?;
     let value = counted.ok_or(Error::NotFound)?;
     session.show(Shown {
         text: format!("{value}\n"),
-        json: json!({ "key": String::from_utf8_lossy(key), "value": value }),
+        json: named(key, json!({ "value": value })),
     })
 }
 
@@ -383,16 +385,19 @@ fn is_meant(nodes: &str) -> Result<bool, Error> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The key that is meant.
-pub(super) fn key(arguments: &ArgMatches) -> Result<&[u8], Error> {
-    let key = argument(arguments, "key");
-    if is_key(key) {
-        Ok(key)
-    } else {
-        Err(Error::Usage(
-            "a key has 1 to 250 bytes, none of them a blank or a control character".to_owned(),
-        ))
+/// What is said of a key, for programs.
+fn named(key: &[u8], said: Value) -> Value {
+    let mut object = Map::new();
+    name(&mut object, key);
+    if let Value::Object(said) = said {
+        object.extend(said);
     }
+    Value::Object(object)
+}
+
+/// The key that is meant.
+fn key(arguments: &ArgMatches) -> Result<Vec<u8>, Error> {
+    parsed(argument(arguments, "key"))
 }
 
 /// The bytes of an argument.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::connection::other;
 use super::{Connection, Error, Session, Shown, items, key_argument};
+use crate::limits::KEY_SIZE_MAX;
 use crate::protocol::client::is_key;
 use crate::protocol::client::listing::{Listed, listed};
 use crate::protocol::client::meta::MetaReply;
@@ -68,17 +69,27 @@ impl Listing {
     }
 }
 
-/// A key for people: as it is, or marked as base64 when it would break a line.
+/// Bytes of the longest key that fits a request as base64.
+const BASE64_SIZE_MAX: usize = KEY_SIZE_MAX / 4 * 3;
+
+/// How a key is marked that stands as base64, here and where keys are read.
+const BASE64_MARK: &str = "base64:";
+
+/// A key for people, as [`parsed`] reads it: as it is, or marked as base64 when it would break a
+/// line, is no text, or could be taken for one that is marked.
 pub(super) fn shown(key: &[u8]) -> String {
-    if is_key(key) {
-        // What a terminal would obey is no part of a text.
-        let text = String::from_utf8_lossy(key);
-        text.replace(char::is_control, "?")
-    } else {
-        let mut text = b"base64:".to_vec();
-        push_base64(&mut text, key);
-        String::from_utf8_lossy(&text).into_owned()
+    let text = std::str::from_utf8(key).unwrap_or_default();
+    // What a terminal would obey is no part of a text.
+    if is_key(key)
+        && !text.is_empty()
+        && !text.contains(char::is_control)
+        && !text.starts_with(BASE64_MARK)
+    {
+        return text.to_owned();
     }
+    let mut text = BASE64_MARK.as_bytes().to_vec();
+    push_base64(&mut text, key);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Puts a key into an object for programs.
@@ -95,11 +106,29 @@ pub(super) fn name(object: &mut Map<String, Value>, key: &[u8]) {
 }
 
 /// Reads a key as [`shown`] writes it.
-pub(super) fn parsed(text: &[u8]) -> Option<Vec<u8>> {
-    match text.strip_prefix(b"base64:") {
-        Some(text) => Some(DecodedKey::decode(text)?.as_bytes().to_vec()),
-        None => is_key(text).then(|| text.to_vec()),
+///
+/// # Errors
+///
+/// [`Error::Usage`] when it can be none.
+pub(super) fn parsed(text: &[u8]) -> Result<Vec<u8>, Error> {
+    if let Some(text) = text.strip_prefix(BASE64_MARK.as_bytes()) {
+        return match DecodedKey::decode(text) {
+            Some(key) => Ok(key.as_bytes().to_vec()),
+            None => Err(Error::Usage(format!(
+                "this is no key: behind {BASE64_MARK} stand 1 to 187 bytes as padded base64"
+            ))),
+        };
     }
+    if is_key(text) {
+        return Ok(text.to_vec());
+    }
+    let mut hint = String::new();
+    if (1..=BASE64_SIZE_MAX).contains(&text.len()) {
+        hint = format!("; {} means this one", shown(text));
+    }
+    Err(Error::Usage(format!(
+        "a key has 1 to 250 bytes, none of them a blank or a control character{hint}"
+    )))
 }
 
 /// The arguments of `keys`.
@@ -129,7 +158,8 @@ pub(super) fn keys_command() -> Command {
                 .action(ArgAction::SetTrue),
         )
         .after_help(
-            "A key that would break a line is shown as base64:TEXT. With --json there is an object \
+            "A key that would break a line, or is no text, is shown as base64:TEXT, which every \
+             command takes as a key. With --json there is an object \
              a line.\n\nExamples:\n  larder keys --prefix user:\n  \
              larder keys --long --limit 10\n  larder keys --json | head -n 3",
         )
@@ -220,7 +250,7 @@ pub(super) fn inspect_command() -> Command {
     let names = FIELDS.map(|(name, ..)| name);
     Command::new("inspect")
         .about("Print what the daemon knows of an item, without using it")
-        .arg(key_argument().help("As `larder keys` prints it"))
+        .arg(key_argument())
         .arg(
             Arg::new("only")
                 .long("only")
@@ -237,8 +267,7 @@ pub(super) fn inspect_command() -> Command {
 /// Prints what is known of an item.
 pub(super) fn inspect(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
     let text = items::argument(arguments, "key");
-    let key = parsed(text)
-        .ok_or_else(|| Error::Usage("this is no key, as `larder keys` prints them".to_owned()))?;
+    let key = parsed(text)?;
     let mut connection = session.connect_for(&key)?;
     let found = facts(&mut connection, &key)?;
     let value = |name: &str| found.get(name).filter(|value| !value.is_null());
@@ -321,4 +350,35 @@ fn facts(connection: &mut Connection, key: &[u8]) -> Result<Map<String, Value>, 
         put("memory", json!(told("size")));
     }
     Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_that_is_shown_is_read_back() {
+        for key in [
+            &b"user:1"[..],
+            b"a%20b",
+            b"a b\r\n\0",
+            b"base64:YQ==",
+            b"\xff",
+            "\u{9b}31m".as_bytes(),
+            "\u{e9}".as_bytes(),
+        ] {
+            let text = shown(key);
+            assert!(
+                !text.contains(char::is_control) && !text.contains(' '),
+                "{text}"
+            );
+            assert_eq!(parsed(text.as_bytes()).ok().as_deref(), Some(key), "{text}");
+        }
+        assert_eq!(shown("\u{e9}".as_bytes()), "\u{e9}");
+        assert_eq!(shown(b"a b"), "base64:YSBi");
+        let long = [b'x'; 251];
+        for wrong in [&b""[..], b"a b", b"base64:", b"base64:x", &long] {
+            assert!(matches!(parsed(wrong), Err(Error::Usage(_))), "{wrong:?}");
+        }
+    }
 }

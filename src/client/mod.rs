@@ -25,6 +25,7 @@ mod manual;
 mod monitor;
 mod options;
 mod progress;
+mod raw_keys;
 mod report;
 pub mod requests;
 mod restore;
@@ -563,7 +564,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn key_argument() -> Arg {
     Arg::new("key")
         .value_name("KEY")
-        .help("1 to 250 bytes without blanks")
+        .help("1 to 250 bytes without blanks, or base64:TEXT for any bytes")
         .required(true)
         .value_parser(value_parser!(OsString))
 }

@@ -1,4 +1,5 @@
-//! What a daemon can be asked, one request at a time, by text or in packets.
+//! What a daemon can be asked, one request at a time, by text or in packets. A key that text has
+//! no room for goes by the meta commands of `raw_keys.rs`.
 
 use super::Error;
 use super::connection::{Connection, other, text};
@@ -23,6 +24,12 @@ pub struct Item {
     pub value: Vec<u8>,
 }
 
+/// Why nothing was added.
+pub(super) const TAKEN: Error = Error::Unmet("the key is there already");
+
+/// Why a cas did not hold.
+pub(super) const CHANGED: Error = Error::Unmet("the item has another cas: somebody has changed it");
+
 /// What a report tells: names and values, in the daemon's order.
 pub type Report = Vec<(String, String)>;
 
@@ -35,6 +42,9 @@ impl Connection {
     pub fn get(&mut self, key: &[u8]) -> Result<Option<Item>, Error> {
         if self.is_binary() {
             return self.exchange(&Request::new(Opcode::Get, key), hit)?;
+        }
+        if !wire::is_key(key) {
+            return self.get_raw(key, None);
         }
         self.command(&[b"gets", key])?;
         self.values()
@@ -52,6 +62,9 @@ impl Connection {
                 ..Request::new(Opcode::Gat, key)
             };
             return self.exchange(&request, hit)?;
+        }
+        if !wire::is_key(key) {
+            return self.get_raw(key, Some(exptime));
         }
         self.command(&[b"gats", exptime.to_string().as_bytes(), key])?;
         self.values()
@@ -92,8 +105,6 @@ impl Connection {
         exptime: i64,
         value: &[u8],
     ) -> Result<(), Error> {
-        const TAKEN: Error = Error::Unmet("the key is there already");
-        const CHANGED: Error = Error::Unmet("the item has another cas: somebody has changed it");
         if self.is_binary() {
             let (opcode, cas) = match how {
                 Storage::Set => (Opcode::Set, 0),
@@ -119,6 +130,9 @@ impl Connection {
                 _ => done(packet),
             })?;
         }
+        if !wire::is_key(key) {
+            return self.store_raw(how, key, flags, exptime, value);
+        }
         let mut request = Vec::with_capacity(value.len() + key.len() + 64);
         wire::store(&mut request, how, key, flags, exptime, value);
         self.send(&request)?;
@@ -141,6 +155,9 @@ impl Connection {
         if self.is_binary() {
             return self.exchange(&Request::new(Opcode::Delete, key), found)?;
         }
+        if !wire::is_key(key) {
+            return self.delete_raw(key);
+        }
         self.command(&[b"delete", key])?;
         self.found_or_not()
     }
@@ -157,6 +174,9 @@ impl Connection {
                 ..Request::new(Opcode::Touch, key)
             };
             return self.exchange(&request, found)?;
+        }
+        if !wire::is_key(key) {
+            return self.touch_raw(key, exptime);
         }
         self.command(&[b"touch", key, exptime.to_string().as_bytes()])?;
         self.found_or_not()
@@ -198,6 +218,9 @@ impl Connection {
                 let number = packet.value.first_chunk().copied();
                 Ok(number.map(u64::from_be_bytes))
             })?;
+        }
+        if !wire::is_key(key) {
+            return self.count_raw(key, delta, is_down);
         }
         let verb: &[u8] = if is_down { b"decr" } else { b"incr" };
         self.command(&[verb, key, delta.to_string().as_bytes()])?;

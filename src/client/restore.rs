@@ -145,11 +145,8 @@ pub(super) fn run(session: &Session, arguments: &ArgMatches) -> Result<(), Error
             (Box::new(file), size)
         }
     };
-    let after = arguments.get_one::<String>("after").map(|text| {
-        let key = parsed(text.as_bytes());
-        key.ok_or_else(|| Error::Usage("--after: this is no key".to_owned()))
-    });
-    let after = after.transpose()?;
+    let after = arguments.get_one::<String>("after");
+    let after = after.map(|text| parsed(text.as_bytes())).transpose()?;
     let mut archive = Archive::new(BufReader::with_capacity(INPUT_SIZE, input));
     let mut loader = Loader::new(session, arguments.get_flag("add"))?;
     let mut progress = Progress::new(total);

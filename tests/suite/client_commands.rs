@@ -128,6 +128,70 @@ fn keys_are_listed_as_they_are() {
 }
 
 #[test]
+fn a_key_of_any_bytes_is_taken_as_keys_prints_it() {
+    for server in servers(&[]) {
+        let address = server.address().to_string();
+        let mut client = server.connect();
+        client.ask("ms YSBiDQo= 5 b F7\r\nhello\r\n", "HD\r\n");
+        client.send(b"set \xff\xfe 3 0 3\r\nraw\r\n");
+        client.expect("STORED\r\n");
+        client.ask("set base64:YQ== 0 0 4\r\ntext\r\n", "STORED\r\n");
+        let printed = says(&address, &["keys"]);
+        let mut values: Vec<String> = printed
+            .lines()
+            .map(|key| says(&address, &["get", key]))
+            .collect();
+        values.sort_unstable();
+        assert_eq!(values, ["hello", "raw", "text"], "{printed}");
+        let key = "base64:YSBiDQo=";
+        let seen = tells(&address, &["get", key]);
+        assert_eq!(
+            (&seen["key"], &seen["flags"]),
+            (&"a b\r\n".into(), &7.into())
+        );
+        says(&address, &["append", key, ", "]);
+        says(&address, &["prepend", key, "oh, "]);
+        assert_eq!(says(&address, &["gat", key, "500"]), "oh, hello, ");
+        let left = tells(&address, &["inspect", key])["ttl_s"].as_u64();
+        assert!((400..=500).contains(&left.expect("a number")));
+        fails(&address, &["add", key, "x"], 1, "there already");
+        fails(&address, &["cas", key, "x", "999999"], 1, "another cas");
+        let cas = tells(&address, &["get", key])["cas"].to_string();
+        says(&address, &["cas", key, "10", &cas, "--ttl", "100"]);
+        assert_eq!(says(&address, &["incr", key, "5"]), "15\n");
+        assert_eq!(says(&address, &["decr", key, "20"]).trim(), "0");
+        says(&address, &["replace", key, "text"]);
+        fails(&address, &["incr", key], 1, "refused");
+        says(&address, &["touch", key, "900"]);
+        let left = tells(&address, &["inspect", key])["ttl_s"].as_u64();
+        assert!((800..=900).contains(&left.expect("a number")));
+        assert_eq!(tells(&address, &["delete", key])["deleted"], true);
+        for words in [
+            &["get", key][..],
+            &["gat", key, "1"],
+            &["touch", key, "1"],
+            &["delete", key],
+            &["incr", key],
+            &["append", key, "x"],
+            &["replace", key, "x"],
+            &["cas", key, "x", "1"],
+        ] {
+            fails(&address, words, 1, "not found");
+        }
+        says(&address, &["set", key, "v", "--flags", "9"]);
+        client.ask("mg YSBiDQo= b f v\r\n", "VA 1 f9\r\nv\r\n");
+        says(&address, &["touch", key, "-1"]);
+        fails(&address, &["get", key], 1, "not found");
+        // Packets have them as they are.
+        says(&address, &["--binary", "set", key, "v"]);
+        assert_eq!(says(&address, &["get", key]), "v");
+        assert_eq!(says(&address, &["--binary", "get", key]), "v");
+        // What was meant is told, and how to say it.
+        fails(&address, &["get", "a b"], 2, "base64:YSBi means this one");
+    }
+}
+
+#[test]
 fn a_flush_is_meant() {
     for server in servers(&[]) {
         let address = server.address().to_string();
