@@ -6,6 +6,7 @@ pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod daemon;
+pub mod held;
 pub mod limits;
 pub mod protocol;
 pub mod server;

@@ -15,6 +15,8 @@ pub struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
+    /// Somebody else keeps the socket alive, and so its file.
+    stays: bool,
 }
 
 impl SocketFile {
@@ -36,23 +38,37 @@ impl SocketFile {
         Ok((socket, Self::new(path)?))
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Device and inode: what tells it from another file of that name.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// Leaves the file where it is when this is dropped.
+    pub fn leave(&mut self) {
+        self.stays = true;
+    }
+
+    /// The file that an earlier process has left, if what is there is still that one.
+    pub fn left(path: &Path, (device, inode): (u64, u64)) -> Self {
+        Self {
+            path: path.to_owned(),
+            device,
+            inode,
+            stays: false,
+        }
     }
 
     fn new(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
+        Ok(Self::left(path, (metadata.dev(), metadata.ino())))
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode));
         if ours && let Err(error) = fs::remove_file(&self.path) {

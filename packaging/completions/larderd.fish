@@ -82,11 +82,12 @@ complete -c larderd -l config -d 'Read settings from this file first [env: LARDE
 complete -c larderd -l hash-password -d 'Read a password from standard input, print the line for -Y, and leave' -r
 complete -c larderd -l hash-method -d 'How --hash-password does it: argon2id is the hardest to guess from, scram-sha-256 serves SCRAM as well' -r -f -a "argon2id\t''
 scram-sha-256\t''"
+complete -c larderd -l keep-listeners -d 'Keep listening over `systemctl restart`: systemd holds the sockets meanwhile, and clients that connect wait for the next larderd. Implied by --keep-memory. Needs FileDescriptorStoreMax= in the unit, which the packaged ones have'
 complete -c larderd -s Z -l enable-ssl -d 'Speak TLS 1.2 and 1.3 on every TCP address. The prefixes of -l make exceptions: notls: is plain, btls: is TLS without client certificates, mtls: requires one. The unix socket stays plain, and so does UDP'
 complete -c larderd -l leave -d 'When told to stop (SIGTERM, SIGINT, SIGUSR1), go off the list of nodes first, wait until the others know, and then stop. Without it the node stays listed, as one that comes back'
 complete -c larderd -s C -l disable-cas -d 'Items have no cas, and are 8 bytes smaller'
 complete -c larderd -s L -l enable-largepages -d 'Ask for huge pages, and take all memory at the start'
-complete -c larderd -l keep-memory -d 'Keep items over `systemctl restart`. Their memory is a file without a name that systemd holds meanwhile. Needs FileDescriptorStoreMax= in the unit, which the packaged ones have. The same rules hold as for a memory file'
+complete -c larderd -l keep-memory -d 'Keep items over `systemctl restart`, and the listeners too (--keep-listeners). Their memory is a file without a name that systemd holds meanwhile. Needs FileDescriptorStoreMax= in the unit, which the packaged ones have. The same rules hold as for a memory file'
 complete -c larderd -s M -l disable-evictions -d 'When memory is full, answer an error instead of evicting'
 complete -c larderd -l no-hashexpand -d 'The index grows whatever this says [-o no_hashexpand]'
 complete -c larderd -l admin-tls -d 'Speak TLS at the address of the admin listener, with the certificate of -o ssl_chain_cert and ssl_key, which need not be shown to clients (-Z). Both are read again at SIGHUP'

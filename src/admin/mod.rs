@@ -36,7 +36,7 @@ mod thread;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -54,6 +54,7 @@ use thread::Thread;
 
 use crate::config::Config;
 use crate::config::admin::AdminListen;
+use crate::held::{Endpoint, Held};
 use crate::session::Shared;
 use crate::socket_file::SocketFile;
 
@@ -110,6 +111,8 @@ impl std::error::Error for AdminError {
 pub struct Bound {
     socket: Socket,
     place: String,
+    /// Of its unix socket, if that is what it is.
+    path: Option<PathBuf>,
     file: Option<SocketFile>,
     guard: Guard,
     secure: Option<Arc<dyn Secure>>,
@@ -128,8 +131,8 @@ pub struct Admin {
 }
 
 impl Bound {
-    /// Reads the token and binds the socket that the settings name, if they name one. With `secure`
-    /// TLS is spoken there.
+    /// Reads the token and binds the socket that the settings name, if they name one and it has not
+    /// been held. With `secure` TLS is spoken there.
     ///
     /// # Errors
     ///
@@ -137,6 +140,7 @@ impl Bound {
     pub fn bind(
         config: &Config,
         secure: Option<Box<dyn Secure>>,
+        held: &mut Held,
     ) -> Result<Option<Self>, AdminError> {
         let listen = &config.admin;
         let token = config.admin_token_file.as_deref();
@@ -144,13 +148,12 @@ impl Bound {
             AdminListen::Off => return Ok(None),
             AdminListen::Tcp { host, port } => {
                 let scheme = if secure.is_some() { "https" } else { "http" };
-                bind_tcp(host, *port)
+                bind_tcp(host, *port, held)
                     .map(|(socket, address)| (socket, format!("{scheme}://{address}/"), None))
             }
             AdminListen::Unix(path) => {
-                let mode = config.unix_mask & 0o777;
-                SocketFile::bind(path, mode, BACKLOG)
-                    .map(|(socket, file)| (socket, path.display().to_string(), Some(file)))
+                let bound = held.unix(path, config.unix_mode(), BACKLOG);
+                bound.map(|(socket, file)| (socket, path.display().to_string(), file))
             }
         };
         let guard = Guard::new(listen, token).map_err(AdminError::Token);
@@ -158,9 +161,14 @@ impl Bound {
             place: listen.to_string(),
             source,
         })?;
+        let path = match listen {
+            AdminListen::Unix(path) => Some(path.clone()),
+            AdminListen::Off | AdminListen::Tcp { .. } => None,
+        };
         Ok(Some(Self {
             socket,
             place,
+            path,
             file,
             guard: guard?,
             // Who reaches a unix socket is on this host.
@@ -170,9 +178,9 @@ impl Bound {
         }))
     }
 
-    /// The file of the unix socket, if it is one.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_ref().map(SocketFile::path)
+    /// The path of the unix socket, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Begins to answer. `sources` says where each setting came from, in the table's order; `ask`
@@ -217,6 +225,22 @@ impl Bound {
             thread: Some(thread),
             _file: self.file,
         })
+    }
+}
+
+/// Where the settings have operators come in, but for a port that the system chooses.
+pub fn endpoints(config: &Config) -> Vec<Endpoint> {
+    match &config.admin {
+        AdminListen::Off | AdminListen::Tcp { port: 0, .. } => Vec::new(),
+        AdminListen::Tcp { host, port } => {
+            let addresses = (host.as_str(), *port).to_socket_addrs();
+            // A name that stands for nothing is refused when it is to be bound.
+            addresses.map_or_else(|_| Vec::new(), |all| all.map(Endpoint::Tcp).collect())
+        }
+        AdminListen::Unix(path) => vec![Endpoint::Unix {
+            path: path.clone(),
+            mode: config.unix_mode(),
+        }],
     }
 }
 
@@ -288,12 +312,19 @@ impl Drop for Admin {
     }
 }
 
-/// Binds the first address that a name stands for and that can be had.
-fn bind_tcp(host: &str, port: u16) -> io::Result<(Socket, String)> {
+/// Takes what was held, or binds the first address that a name stands for and that can be had.
+fn bind_tcp(host: &str, port: u16, held: &mut Held) -> io::Result<(Socket, String)> {
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    for address in &addresses {
+        if let Some(socket) = held.take(&Endpoint::Tcp(*address)) {
+            return Ok((socket, address.to_string()));
+        }
+    }
     let mut last = io::ErrorKind::NotFound.into();
-    for address in (host, port).to_socket_addrs()? {
+    for address in addresses {
         match bind_address(address) {
             Ok(socket) => {
+                held.hold(&socket)?;
                 let bound = socket.local_addr()?.as_socket().unwrap_or(address);
                 return Ok((socket, bound.to_string()));
             }

@@ -23,7 +23,9 @@ pub(super) fn refuse(config: &Config) -> Result<(), String> {
     }
     if config.keep_memory && config.memory_file.is_some() {
         return Err(
-            "--keep-memory: items are in the file of -e already; leave one of them out".to_owned(),
+            "--keep-memory: items are in the file of -e already; leave one of them out, and say \
+             --keep-listeners for the listeners alone"
+                .to_owned(),
         );
     }
     check_sizes(config)?;

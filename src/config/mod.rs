@@ -65,6 +65,9 @@ pub struct Config {
     pub maxconns_fast: bool,
     /// A client that says nothing for so long is closed, in seconds; 0 never.
     pub idle_timeout_s: u32,
+    /// Whether the service manager keeps listeners over a restart, if not by
+    /// [`Self::keep_memory`] (`--keep-listeners`).
+    pub keep_listeners: bool,
     /// Where to write the ports in use (`MEMCACHED_PORT_FILENAME` in the environment).
     pub port_file: Option<PathBuf>,
 
@@ -101,7 +104,8 @@ pub struct Config {
     pub preallocate: bool,
     /// The file whose bytes are the memory, so that items outlive the process (`-e`).
     pub memory_file: Option<PathBuf>,
-    /// Whether the service manager keeps the memory over a restart (`--keep-memory`).
+    /// Whether the service manager keeps the memory over a restart, and with it the listeners
+    /// (`--keep-memory`).
     pub keep_memory: bool,
     /// Whether pages may move between classes.
     pub slab_reassign: bool,
@@ -226,6 +230,7 @@ impl Default for Config {
             conn_limit: 1024,
             maxconns_fast: true,
             idle_timeout_s: 0,
+            keep_listeners: false,
             port_file: None,
             workers: usable_cores(),
             requests_per_event: 20,
@@ -353,6 +358,16 @@ impl Config {
         let mut all = self.with_port(self.udp_port);
         all.retain(|listen| matches!(listen.tls, None | Some(ListenTls::Off)));
         all
+    }
+
+    /// The mode of the files of unix sockets.
+    pub fn unix_mode(&self) -> u32 {
+        self.unix_mask & 0o777
+    }
+
+    /// Whether the service manager keeps the listeners over a restart.
+    pub fn keeps_listeners(&self) -> bool {
+        self.keep_memory || self.keep_listeners
     }
 
     /// The client certificates that an address asks for, as [`verify`] numbers them; none when

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -29,6 +30,7 @@ use crate::admin::{self, Admin, Phase};
 use crate::config::Config;
 use crate::config::flags;
 use crate::config::parse::{self, Action, Loaded};
+use crate::held::{Held, Named};
 use crate::server::{Control, Server};
 use pidfile::PidFile;
 use reload::Reload;
@@ -248,18 +250,23 @@ fn start(
     let config = &loaded.config;
     let Handed {
         sockets: given,
+        held,
         memory,
     } = handed;
     let identity = privileges::identity(config).map_err(Failure::usage)?;
     privileges::raise_limits(config).map_err(Failure::new)?;
+    let mut held = listeners(config, held, given.is_empty(), manager);
     // The file of a socket that was given belongs to whom its giver has chosen.
     let own_socket = config.unix_socket.as_deref().filter(|_| given.is_empty());
     // First: whoever waits for the file of ports need not wait for this address, too.
     let secure = secure::load(config).map_err(Failure::new)?;
-    let admin = admin::Bound::bind(config, secure).map_err(Failure::new)?;
-    let mut bound = Server::bind(config.clone(), given).map_err(Failure::new)?;
+    let admin = admin::Bound::bind(config, secure, &mut held).map_err(Failure::new)?;
+    let bound = Server::bind(config.clone(), given, &mut held);
+    let mut bound = bound.map_err(Failure::new)?;
+    // A name that stands for something else now than it did a moment ago leaves some.
+    manager.forget(&held.let_go_but(&[]));
     if let Some(identity) = identity {
-        let admin_socket = admin.as_ref().and_then(admin::Bound::file);
+        let admin_socket = admin.as_ref().and_then(admin::Bound::path);
         let sockets = own_socket.into_iter().chain(admin_socket);
         identity.take_on(sockets).map_err(Failure::new)?;
         if config.core_dumps {
@@ -275,6 +282,9 @@ fn start(
     if let Some(file) = memory.filter(|_| !is_kept) {
         manager.keep_memory(&file);
     }
+    for Named { name, socket } in held.fresh() {
+        manager.keep(&name, socket.as_fd());
+    }
     if config.lock_memory {
         privileges::lock_memory();
     }
@@ -287,6 +297,30 @@ fn start(
     });
     let admin = admin.transpose().map_err(Failure::new)?;
     Ok((server, admin))
+}
+
+/// The listeners that the service manager has held and the settings still ask for. Others are let go
+/// of, before anything is bound that they could be in the way of.
+fn listeners(config: &Config, held: Vec<Named>, binds: bool, manager: &Manager) -> Held {
+    let mut wanted = Vec::new();
+    if config.keeps_listeners() {
+        wanted.extend(admin::endpoints(config));
+        if binds {
+            wanted.extend(Server::endpoints(config));
+        }
+    }
+    if config.keep_listeners && !manager.is_there() {
+        log::warn!("--keep-listeners: there is no service manager to keep them over a restart");
+    }
+    let mut held = Held::new(held, config.keeps_listeners() && manager.is_there());
+    let gone = held.let_go_but(&wanted);
+    manager.forget(&gone);
+    let kept = held.names();
+    if !(kept.is_empty() && gone.is_empty()) {
+        let (kept, gone) = (kept.join(","), gone.join(","));
+        log::info!("listeners are kept from before  names={kept} closed={gone}");
+    }
+    held
 }
 
 /// The file without a name that items lie in (`--keep-memory`): the one that the service manager has

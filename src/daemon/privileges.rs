@@ -86,14 +86,14 @@ fn identity_error(user: &str, source: Errno) -> Denied {
 
 impl Identity {
     /// Becomes this user for good. Unix sockets go with it, or their clients could not reach
-    /// them through their modes.
+    /// them through their modes. Their folder may be somebody else's: a link there is not followed.
     pub(super) fn take_on<'p>(
         &self,
         unix_sockets: impl IntoIterator<Item = &'p Path>,
     ) -> Result<(), Denied> {
         let error = |source| identity_error(&self.name, source);
         for path in unix_sockets {
-            std::os::unix::fs::chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()))
+            std::os::unix::fs::lchown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()))
                 .map_err(|source| Denied::Identity {
                     user: self.name.clone(),
                     source,

@@ -3,14 +3,15 @@
 //!
 //! It is told by datagrams when clients can connect, while settings are read again, when the end
 //! begins, and at intervals that every thread still comes round. It may hand over sockets that it
-//! has bound itself, and hold the memory of the items from one process to the next.
+//! has bound itself, and hold the memory of the items and our own listeners from one process to the
+//! next.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -20,6 +21,7 @@ use rustix::net::{
 };
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::held::{Named, is_held};
 use crate::server::{Given, GivenSocket, Pulse};
 
 /// How long a service manager that does not read may hold a thread up.
@@ -39,9 +41,12 @@ const GIVEN_FIRST: usize = 3;
 const MEMORY: &str = "larder-memory";
 
 /// What a service manager hands over.
+#[derive(Default)]
 pub(super) struct Handed {
     /// Sockets that it has bound.
     pub(super) sockets: Vec<Given>,
+    /// Sockets that a process before this one has bound.
+    pub(super) held: Vec<Named>,
     /// The file with the items of a process before this one.
     pub(super) memory: Option<File>,
 }
@@ -136,17 +141,36 @@ impl Manager {
 
     /// Has the manager hold the file with the items, and hand it to the next process.
     pub(super) fn keep_memory(&self, file: &File) {
-        let Some((socket, address)) = &self.socket else {
-            return;
-        };
-        if let Err(error) = send_file(socket, address, file) {
-            log::warn!("the service manager does not keep the memory  error={error}");
-        }
+        self.keep(MEMORY, file.as_fd());
     }
 
     /// Has the manager let go of such a file.
     pub(super) fn forget_memory(&self) {
-        self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={MEMORY}\n"));
+        self.forget(&[MEMORY.to_owned()]);
+    }
+
+    /// Has the manager hold what this process has open, under a name of its own.
+    pub(super) fn keep(&self, name: &str, what: BorrowedFd<'_>) {
+        // What happens to it meanwhile is no reason to let go of it.
+        let message = format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0\n");
+        if let Some((socket, address)) = &self.socket
+            && let Err(error) = send_with(socket, address, &message, what)
+        {
+            log::warn!("the service manager does not keep {name} over a restart  error={error}");
+        }
+    }
+
+    /// Has the manager let go of what it holds under these names, and waits until it has: what was
+    /// bound can be bound by others then.
+    pub(super) fn forget(&self, names: &[String]) {
+        for name in names {
+            self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"));
+        }
+        if let Some((socket, address)) = self.socket.as_ref().filter(|_| !names.is_empty())
+            && let Err(error) = barrier(socket, address)
+        {
+            log::warn!("the service manager does not answer  error={error}");
+        }
     }
 
     /// Whether there is a manager to tell.
@@ -163,14 +187,27 @@ impl Manager {
     }
 }
 
-fn send_file(socket: &UnixDatagram, address: &SocketAddr, file: &File) -> io::Result<()> {
+/// Waits until the manager has read everything that was sent before: it closes what comes with this.
+fn barrier(socket: &UnixDatagram, address: &SocketAddr) -> io::Result<()> {
+    let (mut ours, its) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(SEND_PATIENCE))?;
+    send_with(socket, address, "BARRIER=1", its.as_fd())?;
+    drop(its);
+    ours.read(&mut [0]).map(drop)
+}
+
+fn send_with(
+    socket: &UnixDatagram,
+    address: &SocketAddr,
+    message: &str,
+    what: BorrowedFd<'_>,
+) -> io::Result<()> {
     let address = match (address.as_pathname(), address.as_abstract_name()) {
         (Some(path), _) => SocketAddrUnix::new(path)?,
         (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
         (None, None) => return Err(io::ErrorKind::AddrNotAvailable.into()),
     };
-    let message = format!("FDSTORE=1\nFDNAME={MEMORY}\n");
-    let files = [file.as_fd()];
+    let files = [what];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&files));
@@ -233,10 +270,7 @@ pub(super) fn has_sockets(environment: &Environment) -> bool {
 /// When one of them is nothing that clients can come in by.
 pub(super) fn take(environment: &Environment) -> Result<Handed, String> {
     let names = announced(environment)?;
-    let mut handed = Handed {
-        sockets: Vec::new(),
-        memory: None,
-    };
+    let mut handed = Handed::default();
     if names.is_empty() {
         return Ok(handed);
     }
@@ -247,22 +281,36 @@ pub(super) fn take(environment: &Environment) -> Result<Handed, String> {
             handed.memory = number.and_then(open_again);
             continue;
         }
-        let tcp = descriptors.take_tcp_listener(index);
-        let socket = if let Ok(Some(socket)) = tcp {
-            GivenSocket::Tcp(socket)
-        } else if let Ok(Some(socket)) = descriptors.take_unix_listener(index) {
-            GivenSocket::Unix(socket)
-        } else if let Ok(Some(socket)) = descriptors.take_udp_socket(index) {
-            GivenSocket::Udp(socket)
-        } else {
+        let Some(socket) = take_socket(&mut descriptors, index) else {
             return Err(format!(
                 "socket {name} of the service manager: expected TCP, UDP or a unix stream socket \
                  (ListenStream=, ListenDatagram=)"
             ));
         };
-        handed.sockets.push(Given { name, socket });
+        if is_held(&name) {
+            let socket = match socket {
+                GivenSocket::Tcp(socket) => OwnedFd::from(socket),
+                GivenSocket::Unix(socket) => socket.into(),
+                GivenSocket::Udp(socket) => socket.into(),
+            };
+            handed.held.push(Named { name, socket });
+        } else {
+            handed.sockets.push(Given { name, socket });
+        }
     }
     Ok(handed)
+}
+
+fn take_socket(descriptors: &mut ListenFd, index: usize) -> Option<GivenSocket> {
+    if let Ok(Some(socket)) = descriptors.take_tcp_listener(index) {
+        Some(GivenSocket::Tcp(socket))
+    } else if let Ok(Some(socket)) = descriptors.take_unix_listener(index) {
+        Some(GivenSocket::Unix(socket))
+    } else if let Ok(Some(socket)) = descriptors.take_udp_socket(index) {
+        Some(GivenSocket::Udp(socket))
+    } else {
+        None
+    }
 }
 
 /// Opens a descriptor's file once more, as a file that closes itself. Without it there are no items.

@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::StartError;
 use super::census::Place;
 use crate::config::{BindingProtocol, Config, Listen};
+use crate::held::{Endpoint, Held};
 use crate::session::Dialect;
 use crate::socket_file::SocketFile;
 
@@ -51,8 +52,8 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds everything that the settings ask for.
-    pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
+    /// Binds everything that the settings ask for, and has not been held meanwhile.
+    pub(super) fn bind(config: &Config, held: &mut Held) -> Result<Self, StartError> {
         let mut listeners = Vec::new();
         let mut datagrams = Vec::new();
         let explicit = config.listen_is_explicit();
@@ -62,7 +63,7 @@ impl Sockets {
             "-l, -p",
             |address, dialect, listen| {
                 let tls = config.tls_of(listen);
-                let listener = bind_tcp(address, config.backlog, dialect, tls)?;
+                let listener = bind_tcp(address, config.backlog, dialect, tls, held)?;
                 let Place::Tcp(bound) = listener.place else {
                     return Ok(address);
                 };
@@ -75,7 +76,7 @@ impl Sockets {
             explicit,
             "-l, -U",
             |address, dialect, _| {
-                let socket = bind_udp(address, dialect)?;
+                let socket = bind_udp(address, dialect, held)?;
                 let bound = socket.address;
                 datagrams.push(socket);
                 Ok(bound)
@@ -83,9 +84,9 @@ impl Sockets {
         )?;
         let mut unix_file = None;
         if let Some(path) = &config.unix_socket {
-            let (listener, file) = bind_unix(path, config)?;
+            let (listener, file) = bind_unix(path, config, held)?;
             listeners.push(listener);
-            unix_file = Some(file);
+            unix_file = file;
         }
         Ok(Self {
             listeners,
@@ -138,6 +139,23 @@ impl Sockets {
         fs::write(&temporary, text)?;
         fs::rename(&temporary, path)
     }
+}
+
+/// Where the settings have clients come in, as far as that is known before anything is bound: not
+/// the ports that the system chooses.
+pub(super) fn endpoints(config: &Config) -> Vec<Endpoint> {
+    let addresses = |all: Vec<Listen>| {
+        // A name that stands for nothing is refused when it is to be bound.
+        let each = all.into_iter().map(|one| resolve(&one).unwrap_or_default());
+        each.flatten().filter(|address| address.port() != 0)
+    };
+    let tcp = addresses(config.tcp_listen()).map(Endpoint::Tcp);
+    let udp = addresses(config.udp_listen()).map(Endpoint::Udp);
+    let unix = config.unix_socket.iter().map(|path| Endpoint::Unix {
+        path: path.clone(),
+        mode: config.unix_mode(),
+    });
+    tcp.chain(udp).chain(unix).collect()
 }
 
 /// Resolves each address and binds all it stands for.
@@ -245,21 +263,19 @@ fn bind_tcp(
     backlog: u32,
     dialect: Dialect,
     tls: Option<u8>,
+    held: &mut Held,
 ) -> io::Result<Listener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
+    let taken = held.take(&Endpoint::Tcp(address));
+    let is_new = taken.is_none();
+    let socket = taken.map_or_else(|| open_tcp(address), Ok)?;
     // Accepted sockets inherit these two, which spares two calls for each.
     socket.set_keepalive(true)?;
     socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
+    // One that listens already takes on the length of its queue.
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    if is_new {
+        held.hold(&socket)?;
+    }
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok(Listener {
         socket: socket.into(),
@@ -269,18 +285,33 @@ fn bind_tcp(
     })
 }
 
-fn bind_udp(address: SocketAddr, dialect: Dialect) -> io::Result<DatagramSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM.nonblocking().cloexec(),
-        Some(Protocol::UDP),
-    )?;
+fn open_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A socket for this family of addresses alone, not bound yet.
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let kind = kind.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // The system gives what it allows; less is only slower.
-    let _ = socket.set_send_buffer_size(DATAGRAM_SEND_BUFFER_SIZE);
-    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn bind_udp(address: SocketAddr, dialect: Dialect, held: &mut Held) -> io::Result<DatagramSocket> {
+    let taken = held.take(&Endpoint::Udp(address));
+    let is_new = taken.is_none();
+    let socket = taken.map_or_else(|| open(address, Type::DGRAM, Protocol::UDP), Ok)?;
+    if is_new {
+        // The system gives what it allows; less is only slower.
+        let _ = socket.set_send_buffer_size(DATAGRAM_SEND_BUFFER_SIZE);
+        socket.bind(&address.into())?;
+        held.hold(&socket)?;
+    }
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok(DatagramSocket {
         socket: socket.into(),
@@ -289,18 +320,23 @@ fn bind_udp(address: SocketAddr, dialect: Dialect) -> io::Result<DatagramSocket>
     })
 }
 
-fn bind_unix(path: &Path, config: &Config) -> Result<(Listener, SocketFile), StartError> {
+/// With the file that goes with the server, if it is the server's to remove.
+fn bind_unix(
+    path: &Path,
+    config: &Config,
+    held: &mut Held,
+) -> Result<(Listener, Option<SocketFile>), StartError> {
     let fail = |source| StartError::UnixSocket {
         path: path.to_owned(),
         source,
     };
-    let mode = config.unix_mask & 0o777;
-    let (socket, file) = SocketFile::bind(path, mode, config.backlog).map_err(fail)?;
-    let dialect = dialect(Some(config.protocol));
+    let (socket, file) = held
+        .unix(path, config.unix_mode(), config.backlog)
+        .map_err(fail)?;
     let listener = Listener {
         socket: socket.into(),
         place: Place::Unix(path.to_owned()),
-        dialect,
+        dialect: dialect(Some(config.protocol)),
         tls: None,
     };
     Ok((listener, file))
@@ -334,7 +370,10 @@ mod tests {
             tcp_port: i32::from(taken.local_addr().unwrap().port()),
             ..Config::default()
         };
-        let error = Sockets::bind(&config).err().unwrap().to_string();
+        let error = Sockets::bind(&config, &mut Held::default())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(
             error.contains(&taken.local_addr().unwrap().to_string()),
             "{error}"
@@ -353,7 +392,7 @@ mod tests {
             port_file: Some(path.clone()),
             ..Config::default()
         };
-        let sockets = Sockets::bind(&config).unwrap();
+        let sockets = Sockets::bind(&config, &mut Held::default()).unwrap();
         sockets.tell_ports(&config).unwrap();
         let tcp: Vec<u16> = sockets
             .tcp_addresses()
@@ -383,10 +422,13 @@ mod tests {
             unix_mask: 0o750,
             ..config()
         };
-        let sockets = Sockets::bind(&config).unwrap();
+        let sockets = Sockets::bind(&config, &mut Held::default()).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o750);
-        let error = Sockets::bind(&config).err().unwrap().to_string();
+        let error = Sockets::bind(&config, &mut Held::default())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("-s"), "{error}");
         assert!(path.exists());
         drop(sockets);
@@ -400,7 +442,7 @@ mod tests {
             unix_socket: Some(file.path().to_owned()),
             ..config()
         };
-        assert!(Sockets::bind(&config).is_err());
+        assert!(Sockets::bind(&config, &mut Held::default()).is_err());
         assert!(file.path().exists());
     }
 }

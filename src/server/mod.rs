@@ -69,6 +69,7 @@ use worker::Worker;
 
 use crate::cluster::{Advertise, Directory, Node};
 use crate::config::Config;
+use crate::held::{Endpoint, Held};
 use crate::limits::{LOGIN_QUEUE_MAX, SPARE_DESCRIPTORS};
 use crate::session::watch::Hub;
 use crate::session::{Door, Live, Shared};
@@ -179,7 +180,7 @@ impl Server {
     ///
     /// See [`StartError`]: each names what could not be had and what to do.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        Self::bind(config, Vec::new())?.start()
+        Self::bind(config, Vec::new(), &mut Held::default())?.start()
     }
 
     /// Reads the users and certificates that the settings name, and serves nobody.
@@ -193,18 +194,23 @@ impl Server {
         Ok(())
     }
 
+    /// Where the settings have clients come in, but for ports that the system chooses.
+    pub fn endpoints(config: &Config) -> Vec<Endpoint> {
+        listener::endpoints(config)
+    }
+
     /// Reads the certificates, binds every listener and writes the port file. Given sockets are
-    /// served instead of what the settings would bind.
+    /// served instead of what the settings would bind, and those that were held are not bound anew.
     ///
     /// # Errors
     ///
     /// When a certificate or key cannot be used, an address cannot be had, the given sockets
     /// contradict the settings, or the port file cannot be written.
-    pub fn bind(config: Config, given: Vec<Given>) -> Result<Bound, StartError> {
+    pub fn bind(config: Config, given: Vec<Given>, held: &mut Held) -> Result<Bound, StartError> {
         // Before the sockets, and before privileges are given up: the key may be root's.
         let tls = Tls::load(&config, FIRST_UPTIME_S).map_err(StartError::Tls)?;
         let sockets = if given.is_empty() {
-            Sockets::bind(&config)?
+            Sockets::bind(&config, held)?
         } else {
             given::adopt(&config, given).map_err(StartError::Given)?
         };

@@ -10,6 +10,10 @@ say() {
 property() {
     systemctl show "$1" --property="$2" --value
 }
+# Whether the daemon is in this state.
+is_in() {
+    test "$(property larderd SubState)" = "$1"
+}
 fails() {
     if "$@"; then exit 1; fi
 }
@@ -34,7 +38,7 @@ pid=$(property larderd MainPID)
 grep -q 'CapEff:.*0000000000000000' "/proc/$pid/status"
 grep -q 'Seccomp:.*2' "/proc/$pid/status"
 systemctl reload larderd
-await test "$(property larderd SubState)" = running
+await is_in running
 test "$(property larderd MainPID)" = "$pid"
 test "$(larder get a)" = b
 say 'reloaded'
@@ -87,14 +91,36 @@ systemctl daemon-reload
 systemctl start larderd
 say 'a socket unit starts it'
 
+# Items and listeners outlast a restart. Whoever connects while nobody serves is answered afterwards.
+echo keep-memory >> /etc/larder/larderd.conf
+mkdir -p /run/systemd/system/larderd.service.d
+printf '[Service]\nExecStartPre=/bin/sleep 3\n' > /run/systemd/system/larderd.service.d/slow.conf
+systemctl daemon-reload
+systemctl restart larderd
+larder set kept yes
+systemctl restart --no-block larderd
+await is_in start-pre
+test "$(larder get kept)" = yes
+# The memory, 127.0.0.1, ::1 and the admin listener.
+test "$(property larderd NFileDescriptorStore)" = 4
+rm -r /run/systemd/system/larderd.service.d
+systemctl daemon-reload
+say 'restarted: items are kept, and a client waited'
+
 # The same version again is an upgrade: what runs is started again, changed settings stay.
 echo '-m 128' >> /etc/larder/larderd.conf
 pid=$(property larderd MainPID)
 dpkg --install --force-confold /larder.deb
 test "$(property larderd MainPID)" != "$pid"
 property larderd StatusText | grep -q '128 MB'
+test "$(larder get kept)" = yes
 larder --server 127.0.0.1:11300 version
 say 'upgraded'
+
+systemctl stop larderd
+fails larder get kept
+systemctl start larderd
+fails larder get kept
 
 rm /etc/larder/two.conf
 dpkg --purge larder

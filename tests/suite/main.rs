@@ -25,6 +25,7 @@ mod encrypted;
 mod hostile;
 mod in_process;
 mod insight;
+mod keeping;
 mod logins;
 mod memory;
 mod monitoring;

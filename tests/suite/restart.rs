@@ -1,16 +1,12 @@
 //! Items that outlive the process: what an orderly stop keeps, and what nothing else may bring back.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::Signal;
 
 use crate::support::process::{patience, wait_until};
@@ -506,153 +502,4 @@ fn a_file_system_that_is_full_evicts_instead_of_ending_the_daemon() {
     assert!(client.stat("evictions") > 500);
     let _ = child.kill();
     let _ = child.wait();
-}
-
-/// A service manager that keeps what it is given.
-struct Manager {
-    socket: UnixDatagram,
-    folder: tempfile::TempDir,
-    kept: Option<OwnedFd>,
-}
-
-impl Manager {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        socket
-            .set_read_timeout(Some(patience()))
-            .expect("a timeout");
-        Self {
-            socket,
-            folder,
-            kept: None,
-        }
-    }
-
-    /// Starts a daemon and hands it what is kept. Returns when it says that it is ready.
-    fn start(&mut self, flags: &[&str]) -> Server {
-        let address = self.folder.path().join("notify");
-        let environment = [
-            ("NOTIFY_SOCKET", address.to_str().expect("text")),
-            ("LISTEN_FDNAMES", "larder-memory"),
-        ];
-        let mut all = vec!["-v", "-l", "127.0.0.1", "-p", "-1"];
-        all.extend(flags);
-        let server = match &self.kept {
-            None => Server::start_bare_with(&all, &environment[..1]),
-            Some(kept) => {
-                let kept = kept.try_clone().expect("a descriptor");
-                Server::start_given(vec![kept], &all, &environment)
-            }
-        };
-        while !self.hear().starts_with("READY=1") {}
-        server
-    }
-
-    /// The next thing that it is told; a file that comes with it is kept under the name it has.
-    fn hear(&mut self) -> String {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut buffer = [0; 1024];
-        let received = recvmsg(
-            &self.socket,
-            &mut [IoSliceMut::new(&mut buffer)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        );
-        let count = received.expect("to be told something").bytes;
-        let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(files) = message {
-                assert_eq!(text, "FDSTORE=1\nFDNAME=larder-memory\n");
-                let files: Vec<OwnedFd> = files.collect();
-                assert_eq!(files.len(), 1);
-                self.kept = files.into_iter().next();
-            }
-        }
-        if text.starts_with("FDSTOREREMOVE=1\nFDNAME=larder-memory\n") {
-            self.kept = None;
-        }
-        text
-    }
-}
-
-#[test]
-fn a_service_manager_keeps_the_memory_from_one_process_to_the_next() {
-    let mut manager = Manager::new();
-    let server = manager.start(&["--keep-memory"]);
-    assert!(manager.kept.is_some());
-    server.connect().ask("set k 5 0 1\r\nv\r\n", "STORED\r\n");
-    let cas = server.connect().command("mg k c");
-    stop(server, Signal::TERM);
-    for _ in 0..2 {
-        let server = manager.start(&["--keep-memory"]);
-        let mut client = server.connect();
-        client.ask("get k\r\n", "VALUE k 5 1\r\nv\r\nEND\r\n");
-        assert_eq!(client.command("mg k c"), cas);
-        stop(server, Signal::TERM);
-    }
-
-    // A daemon that is killed leaves nothing that could be believed.
-    let mut server = manager.start(&["--keep-memory"]);
-    server
-        .connect()
-        .ask("get k\r\n", "VALUE k 5 1\r\nv\r\nEND\r\n");
-    server.signal(Signal::KILL);
-    server.await_exit();
-    let server = manager.start(&["--keep-memory"]);
-    server.connect().ask("get k\r\n", "END\r\n");
-    server.connect().ask("set k 0 0 1\r\nw\r\n", "STORED\r\n");
-    stop(server, Signal::TERM);
-
-    // Without the option the memory is let go of, by the manager too.
-    let kept = manager
-        .kept
-        .as_ref()
-        .expect("memory")
-        .try_clone()
-        .expect("a descriptor");
-    assert!(rustix::fs::fstat(&kept).expect("facts").st_blocks > 0);
-    let server = manager.start(&[]);
-    server.connect().ask("get k\r\n", "END\r\n");
-    assert_eq!(rustix::fs::fstat(&kept).expect("facts").st_blocks, 0);
-    assert!(manager.kept.is_none());
-    stop(server, Signal::TERM);
-}
-
-#[test]
-fn with_a_socket_unit_neither_items_nor_addresses_are_gone_meanwhile() {
-    let mut manager = Manager::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let notify = manager.folder.path().join("notify");
-    let environment = [
-        ("NOTIFY_SOCKET", notify.to_str().expect("text")),
-        ("LISTEN_FDNAMES", "web:larder-memory"),
-    ];
-    let socket = || OwnedFd::from(listener.try_clone().expect("a descriptor"));
-    let server = Server::start_given(vec![socket()], &["--keep-memory"], &environment[..1]);
-    while !manager.hear().starts_with("READY=1") {}
-    Client::tcp(address).ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
-    stop(server, Signal::TERM);
-    // Nobody serves now. A client connects all the same, and is answered by the next daemon.
-    let mut waiting = Client::tcp(address);
-    waiting.send("get k\r\n");
-    let memory = manager.kept.take().expect("memory");
-    let both = vec![socket(), memory];
-    let _server = Server::start_given(both, &["--keep-memory"], &environment);
-    waiting.expect("VALUE k 0 1\r\nv\r\nEND\r\n");
-}
-
-#[test]
-fn memory_that_nobody_can_keep_is_told_and_served_from() {
-    let server = Server::start(&["--keep-memory"]);
-    server.connect().ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
-    let log = server.log();
-    assert!(
-        log.contains("there is no service manager to keep it"),
-        "{log}"
-    );
-    let both = run(&["--keep-memory", "-e", "/nowhere/memory"], &[]);
-    assert_eq!(both.code, Some(64), "{}", both.stderr);
 }

@@ -201,6 +201,18 @@ pub(super) const ROWS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        name: "keep-listeners",
+        help: "Keep listening over `systemctl restart`: systemd holds the sockets meanwhile, and \
+               clients that connect wait for the next larderd. Implied by --keep-memory. Needs \
+               FileDescriptorStoreMax= in the unit, which the packaged ones have.",
+        apply: |config, value| {
+            config.keep_listeners = yes(value)?;
+            Ok(())
+        },
+        show: |config| show_yes(config.keep_listeners),
+        ..ROW
+    },
+    Setting {
         name: "port-file",
         kind: Kind::Environment("MEMCACHED_PORT_FILENAME"),
         help: "File to write the ports in use to, one a line, once they are bound. For tests \

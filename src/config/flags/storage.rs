@@ -264,9 +264,10 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "keep-memory",
         group: Group::Memory,
-        help: "Keep items over `systemctl restart`. Their memory is a file without a name that \
-               systemd holds meanwhile. Needs FileDescriptorStoreMax= in the unit, which the \
-               packaged ones have. The same rules hold as for a memory file.",
+        help: "Keep items over `systemctl restart`, and the listeners too (--keep-listeners). Their \
+               memory is a file without a name that systemd holds meanwhile. Needs \
+               FileDescriptorStoreMax= in the unit, which the packaged ones have. The same rules \
+               hold as for a memory file.",
         apply: |config, value| {
             config.keep_memory = yes(value)?;
             Ok(())

@@ -8,11 +8,13 @@ pub(crate) mod packet;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod supervisor;
 pub(crate) mod transcript;
 
 pub(crate) use authority::Authority;
 pub(crate) use client::Client;
 pub(crate) use server::Server;
+pub(crate) use supervisor::Supervisor;
 
 /// A file that holds this text, as long as it is not dropped.
 pub(crate) fn text_file(text: &str) -> tempfile::NamedTempFile {

@@ -6,6 +6,7 @@
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Client;
 use super::process::{is_root, patience, wait_until};
+use super::supervisor::send_files;
 
 /// A running daemon.
 pub(crate) struct Server {
@@ -56,22 +58,31 @@ impl Server {
         Self::spawn(prepared(command), flags, &[], false)
     }
 
-    /// As [`Self::start_bare_with`], with one or two sockets handed over as systemd does it.
+    /// As [`Self::start_bare_with`], with files and sockets handed over as systemd does it.
     #[track_caller]
     pub(crate) fn start_given(
-        sockets: Vec<OwnedFd>,
+        files: Vec<OwnedFd>,
         flags: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        // A shell moves them from its standard streams to where they belong, and becomes larderd.
-        let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$; exec \"$@\"";
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", script, "sh"]).arg(larderd());
+        // Another program takes them to where they belong, and becomes larderd: a child of this
+        // one inherits what it needs no more and no less.
+        const SCRIPT: &str = "import fcntl, os, socket, sys
+come = socket.recv_fds(socket.socket(fileno=0), 1, 250, socket.MSG_CMSG_CLOEXEC)[1]
+# Out of the way first: one may be where another belongs.
+files = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 300) for file in come]
+for place, file in enumerate(files, 3):
+    os.dup2(file, place)
+os.dup2(os.open('/dev/null', os.O_RDWR | os.O_CLOEXEC), 0)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(files)))
+os.execv(sys.argv[1], sys.argv[1:])
+";
+        let mut command = Command::new("python3");
+        command.args(["-I", "-S", "-c", SCRIPT]).arg(larderd());
         let mut command = prepared(command);
-        command.env("LISTEN_FDS", sockets.len().to_string());
-        let mut sockets = sockets.into_iter();
-        command.stdin(sockets.next().expect("a socket"));
-        command.stdout(sockets.next().map_or_else(Stdio::null, Stdio::from));
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        send_files(&ours, &files).expect("files to be sent");
+        command.stdin(OwnedFd::from(theirs));
         Self::spawn(command, flags, environment, false)
     }
 
