@@ -200,7 +200,6 @@ impl Bound {
         let state = Arc::new(State::new(shared, sources, ask));
         let handle = Handle {
             guard: Arc::new(self.guard),
-            secure: self.secure,
         };
         let stopping = Arc::new(AtomicBool::new(false));
         let thread = Thread::new(
@@ -208,7 +207,7 @@ impl Bound {
             self.socket,
             Arc::clone(&state),
             Arc::clone(&handle.guard),
-            handle.secure.clone(),
+            self.secure,
             Arc::clone(&stopping),
         )
         .map_err(AdminError::System)?;
@@ -259,7 +258,6 @@ pub fn check(config: &Config) -> Result<(), AdminError> {
 #[derive(Clone)]
 pub struct Handle {
     guard: Arc<Guard>,
-    secure: Option<Arc<dyn Secure>>,
 }
 
 impl Handle {
@@ -270,15 +268,6 @@ impl Handle {
     /// What is wrong with its file.
     pub fn reload(&self) -> Result<(), TokenError> {
         self.guard.reload()
-    }
-
-    /// Reads the certificates again, if there are any. When one is wrong the old ones stay.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong, in words.
-    pub fn refresh(&self) -> Result<(), String> {
-        self.secure.as_ref().map_or(Ok(()), |one| one.refresh())
     }
 }
 

@@ -13,12 +13,6 @@ use socket2::Socket;
 pub trait Secure: Send + Sync {
     /// What one new connection has; `None` when there can be none.
     fn begin(&self) -> Option<Box<dyn Channel>>;
-    /// Reads the certificates again. When one is wrong all stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong, in words.
-    fn refresh(&self) -> Result<(), String>;
 }
 
 /// What encrypts one connection. The socket never blocks.

@@ -259,10 +259,12 @@ fn start(
     // The file of a socket that was given belongs to whom its giver has chosen.
     let own_socket = config.unix_socket.as_deref().filter(|_| given.is_empty());
     // First: whoever waits for the file of ports need not wait for this address, too.
-    let secure = secure::load(config).map_err(Failure::new)?;
+    let certificates = secure::load(config).map_err(Failure::new)?;
+    let secure = certificates.as_ref().map(secure::of);
     let admin = admin::Bound::bind(config, secure, &mut held).map_err(Failure::new)?;
     let bound = Server::bind(config.clone(), given, &mut held);
     let mut bound = bound.map_err(Failure::new)?;
+    bound.also_refresh(certificates);
     // A name that stands for something else now than it did a moment ago leaves some.
     manager.forget(&held.let_go_but(&[]));
     if let Some(identity) = identity {

@@ -65,10 +65,9 @@ impl Reload {
             .map(|(n, _)| *n)
             .collect();
         self.take_over(&loaded.config);
-        // Whatever comes of these stands in the log.
-        let _ = self.admin.as_ref().map(Handle::refresh);
-        if self.config.tls.enabled {
+        if self.config.tls.enabled || self.config.admin_tls {
             let now = self.shared.clock.now();
+            // Whatever comes of it stands in the log.
             let _ = self.shared.host.refresh_certificates(now);
         }
         self.config = loaded.config;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use socket2::Socket;
 
@@ -14,17 +15,21 @@ use crate::server::{Certificates, Encrypted, TlsError};
 /// # Errors
 ///
 /// What is wrong with them.
-pub(super) fn load(config: &Config) -> Result<Option<Box<dyn Secure>>, TlsError> {
+pub(super) fn load(config: &Config) -> Result<Option<Arc<Certificates>>, TlsError> {
     if !config.admin_tls {
         return Ok(None);
     }
-    let certificates = Certificates::load(config)?;
-    Ok(Some(Box::new(Adapter(certificates))))
+    Certificates::load(config).map(Arc::new).map(Some)
+}
+
+/// The same as the admin listener sees them.
+pub(super) fn of(certificates: &Arc<Certificates>) -> Box<dyn Secure> {
+    Box::new(Adapter(Arc::clone(certificates)))
 }
 
 struct Adapter<T>(T);
 
-impl Secure for Adapter<Certificates> {
+impl Secure for Adapter<Arc<Certificates>> {
     fn begin(&self) -> Option<Box<dyn Channel>> {
         match self.0.begin() {
             Ok(encrypted) => Some(Box::new(Adapter(encrypted))),
@@ -33,10 +38,6 @@ impl Secure for Adapter<Certificates> {
                 None
             }
         }
-    }
-
-    fn refresh(&self) -> Result<(), String> {
-        self.0.refresh().map_err(|error| error.to_string())
     }
 }
 

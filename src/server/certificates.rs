@@ -25,13 +25,9 @@ impl Certificates {
         Tls::of(settings, &[verify::NONE], FIRST_UPTIME_S).map(Self)
     }
 
-    /// Reads both again. When anything is wrong with them, everything stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong, with the name of the file.
-    pub fn refresh(&self) -> Result<(), TlsError> {
-        self.0.refresh(FIRST_UPTIME_S)
+    /// What is read again with the server's.
+    pub(super) fn tls(&self) -> &Tls {
+        &self.0
     }
 
     /// What one new connection has.

@@ -6,6 +6,7 @@ use crossbeam_channel::Sender;
 
 use super::Control;
 use super::census::Census;
+use super::certificates::Certificates;
 use super::gate::Gate;
 use super::logins::Request;
 use super::mailbox::{Letter, Mailbox};
@@ -29,6 +30,8 @@ pub(super) struct ServerHost {
     pub(super) handshakers: Vec<Arc<Mailbox>>,
     pub(super) counters: Vec<Arc<Counters>>,
     pub(super) tls: Option<Arc<Tls>>,
+    /// Those of another listener.
+    pub(super) certificates: Option<Arc<Certificates>>,
 }
 
 impl ServerHost {
@@ -70,10 +73,12 @@ impl Host for ServerHost {
     }
 
     fn refresh_certificates(&self, now: Now) -> Result<(), String> {
-        match &self.tls {
-            Some(tls) => tls.refresh(now.uptime_s).map_err(|error| error.to_string()),
-            None => Err("TLS is not enabled".to_owned()),
+        let others = self.certificates.as_deref().map(Certificates::tls);
+        let all: Vec<&Tls> = self.tls.as_deref().into_iter().chain(others).collect();
+        if all.is_empty() {
+            return Err("TLS is not enabled".to_owned());
         }
+        Tls::refresh(&all, now.uptime_s).map_err(|error| error.to_string())
     }
 
     fn log_in(&self, worker: usize, ticket: &Arc<Ticket>) -> bool {

@@ -119,6 +119,8 @@ pub struct Bound {
     sockets: Sockets,
     peers: peers::Prepared,
     tls: Option<Arc<Tls>>,
+    /// Those of another listener, which are read again with ours.
+    certificates: Option<Arc<Certificates>>,
     /// The file whose bytes are to be the memory, if it has no name.
     memory: Option<File>,
 }
@@ -221,6 +223,7 @@ impl Server {
             config,
             sockets,
             tls: tls.map(Arc::new),
+            certificates: None,
             memory: None,
         })
     }
@@ -354,6 +357,12 @@ impl Bound {
         self.sockets.tcp_addresses()
     }
 
+    /// Has the certificates of another listener read again whenever the server's are: all are taken
+    /// over, or none.
+    pub fn also_refresh(&mut self, certificates: Option<Arc<Certificates>>) {
+        self.certificates = certificates;
+    }
+
     /// Has items lie in this file, which may have some from another process. Nobody else may have it
     /// while the server runs.
     pub fn on_memory(&mut self, file: File) {
@@ -371,6 +380,7 @@ impl Bound {
             sockets,
             peers,
             tls,
+            certificates,
             memory,
         } = self;
         let tcp_addresses = sockets.tcp_addresses();
@@ -410,6 +420,7 @@ impl Bound {
             handshakers: handshaker_mailboxes.clone(),
             counters: registry.workers().to_vec(),
             tls: tls.clone(),
+            certificates,
         };
         for listener in &listeners {
             let place = listener.place.clone();

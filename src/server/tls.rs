@@ -144,21 +144,28 @@ impl Tls {
         })
     }
 
-    /// Reads the files again. When anything is wrong with them, everything stays as it is.
+    /// Reads the files of all these again. When anything is wrong with them, everything stays as it
+    /// is.
     ///
     /// # Errors
     ///
     /// What is wrong, with the name of the file.
-    pub(super) fn refresh(&self, now_s: u32) -> Result<(), TlsError> {
-        match Material::load(&self.settings, self.modes) {
-            Ok(material) => {
-                self.material.store(Arc::new(material));
-                self.refreshed_s.store(now_s, Ordering::Relaxed);
+    pub(super) fn refresh(all: &[&Self], now_s: u32) -> Result<(), TlsError> {
+        let load = |one: &&Self| Material::load(&one.settings, one.modes);
+        let loaded: Result<Vec<Material>, TlsError> = all.iter().map(load).collect();
+        match loaded {
+            Ok(loaded) => {
+                for (one, material) in all.iter().zip(loaded) {
+                    one.material.store(Arc::new(material));
+                    one.refreshed_s.store(now_s, Ordering::Relaxed);
+                }
                 log::info!("certificates refreshed");
                 Ok(())
             }
             Err(error) => {
-                self.refresh_failures.fetch_add(1, Ordering::Relaxed);
+                for one in all {
+                    one.refresh_failures.fetch_add(1, Ordering::Relaxed);
+                }
                 log::error!("certificates not refreshed, the old ones stay: {error}");
                 Err(error)
             }

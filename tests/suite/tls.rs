@@ -406,7 +406,7 @@ fn a_start_without_what_tls_needs_says_what_is_missing() {
 }
 
 #[test]
-fn the_admin_listener_speaks_tls_when_told_to_and_shows_a_new_certificate_after_sighup() {
+fn the_admin_listener_speaks_tls_when_told_to_and_shows_a_new_certificate() {
     let authority = Authority::new();
     let words = authority.words();
     let words = words.split(",ssl_ca_cert").next().unwrap();
@@ -453,6 +453,31 @@ fn the_admin_listener_speaks_tls_when_told_to_and_shows_a_new_certificate_after_
     authority.sign("server");
     server.signal(Signal::HUP);
     assert!(wait_until(|| serial() != before));
+    let before = serial();
+    authority.sign("server");
+    server.connect().ask("refresh_certs\r\n", "OK\r\n");
+    assert_ne!(serial(), before);
+
+    // Where the cache speaks TLS too, both change or neither does.
+    let both = Server::start(&[&flags[..], &["-Z"]].concat());
+    let admin = admin_address(&both);
+    let shown = || {
+        [admin, both.address()].map(|address| {
+            let mut stream = connect(&client, address);
+            let _the_admin_listener_waits = stream.conn.complete_io(&mut stream.sock);
+            stream.conn.peer_certificates().unwrap()[0].to_vec()
+        })
+    };
+    let before = shown();
+    let mut operator = connect(&client, both.address());
+    fs::write(authority.path("server", "key"), "no key").unwrap();
+    ask(&mut operator, b"refresh_certs\r\n", b"SERVER_ERROR ");
+    assert_eq!(shown(), before);
+    authority.sign("server");
+    let mut operator = connect(&client, both.address());
+    ask(&mut operator, b"refresh_certs\r\n", b"OK\r\n");
+    let after = shown();
+    assert!(after[0] != before[0] && after[0] == after[1]);
 
     let port = free_port().to_string();
     let ended = run(
