@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod held;
 pub mod limits;
 pub mod protocol;
+pub mod scram;
 pub mod server;
 pub mod session;
 pub mod socket_file;

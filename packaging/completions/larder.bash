@@ -284,7 +284,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
+            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -338,7 +338,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__add)
-            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -400,7 +400,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__append)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -454,7 +454,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__bench)
-            opts="-s -h --connections --threads --depth --protocol --sets --multiget --cache-aside --ttl --keys --key-size --value-size --pick --one-time --seed --duration --warm-up --requests --rate --poisson --preload --verify --spin --server-pid --cores --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --connections --threads --depth --protocol --sets --multiget --cache-aside --ttl --keys --key-size --value-size --pick --one-time --seed --duration --warm-up --requests --rate --poisson --preload --verify --spin --server-pid --cores --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -584,7 +584,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__bigkeys)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -638,7 +638,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cas)
-            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -700,7 +700,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__clients)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help list kill help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help list kill help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -810,7 +810,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__clients__subcmd__kill)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -864,7 +864,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__clients__subcmd__list)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -918,7 +918,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help nodes owner join leave dev help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help nodes owner join leave dev help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -972,7 +972,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster__subcmd__dev)
-            opts="-s -h --nodes --port --larderd --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --nodes --port --larderd --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1136,7 +1136,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster__subcmd__join)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1190,7 +1190,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster__subcmd__leave)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1244,7 +1244,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster__subcmd__nodes)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1298,7 +1298,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cluster__subcmd__owner)
-            opts="-s -h --client --nodes --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --client --nodes --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1360,7 +1360,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__decr)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1414,7 +1414,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__delete)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1468,7 +1468,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__doctor)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1522,7 +1522,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__dump)
-            opts="-s -h --prefix --resume --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --prefix --resume --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1580,7 +1580,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__flush)
-            opts="-s -h --delay --yes --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --delay --yes --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1638,7 +1638,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__gat)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1692,7 +1692,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__get)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2292,7 +2292,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__hotkeys)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2346,7 +2346,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__incr)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2400,7 +2400,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__inspect)
-            opts="-s -h --only --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --only --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2458,7 +2458,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__keys)
-            opts="-s -h --prefix --limit --long --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --prefix --limit --long --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2520,7 +2520,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__latency)
-            opts="-s -h --count --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --count --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2578,7 +2578,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__load)
-            opts="-s -h --add --after --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --add --after --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2636,7 +2636,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__monitor)
-            opts="-s -h --count --duration --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help fetchers mutations evictions deletions connevents sysevents"
+            opts="-s -h --count --duration --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help fetchers mutations evictions deletions connevents sysevents"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2698,7 +2698,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__prepend)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2752,7 +2752,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__replace)
-            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2814,7 +2814,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__set)
-            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --ttl --flags --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2876,7 +2876,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__slow)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2930,7 +2930,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__stats)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2984,7 +2984,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__threads)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3038,7 +3038,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__top)
-            opts="-s -h --once --count --interval --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --once --count --interval --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3100,7 +3100,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__touch)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3154,7 +3154,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__version)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_larder_global_optspecs
-    string join \n s/server= cluster placement= timeout= user= password-file= tls tls-ca= tls-cert= tls-key= tls-server-name= binary json h/help V/version
+    string join \n s/server= cluster placement= timeout= user= password-file= allow-cleartext tls tls-ca= tls-cert= tls-key= tls-server-name= binary json h/help V/version
 end
 
 function __fish_larder_needs_command
@@ -34,6 +34,7 @@ complete -c larder -n "__fish_larder_needs_command" -l tls-cert -d 'The certific
 complete -c larder -n "__fish_larder_needs_command" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_needs_command" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_needs_command" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_needs_command" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_needs_command" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_needs_command" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_needs_command" -l json -d 'Print JSON, for programs'
@@ -82,6 +83,7 @@ complete -c larder -n "__fish_larder_using_subcommand set" -l tls-cert -d 'The c
 complete -c larder -n "__fish_larder_using_subcommand set" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand set" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand set" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand set" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand set" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand set" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand set" -l json -d 'Print JSON, for programs'
@@ -98,6 +100,7 @@ complete -c larder -n "__fish_larder_using_subcommand add" -l tls-cert -d 'The c
 complete -c larder -n "__fish_larder_using_subcommand add" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand add" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand add" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand add" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand add" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand add" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand add" -l json -d 'Print JSON, for programs'
@@ -114,6 +117,7 @@ complete -c larder -n "__fish_larder_using_subcommand replace" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand replace" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand replace" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand replace" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand replace" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand replace" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand replace" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand replace" -l json -d 'Print JSON, for programs'
@@ -128,6 +132,7 @@ complete -c larder -n "__fish_larder_using_subcommand append" -l tls-cert -d 'Th
 complete -c larder -n "__fish_larder_using_subcommand append" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand append" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand append" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand append" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand append" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand append" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand append" -l json -d 'Print JSON, for programs'
@@ -142,6 +147,7 @@ complete -c larder -n "__fish_larder_using_subcommand prepend" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand prepend" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand prepend" -l json -d 'Print JSON, for programs'
@@ -158,6 +164,7 @@ complete -c larder -n "__fish_larder_using_subcommand cas" -l tls-cert -d 'The c
 complete -c larder -n "__fish_larder_using_subcommand cas" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cas" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cas" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cas" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cas" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cas" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cas" -l json -d 'Print JSON, for programs'
@@ -172,6 +179,7 @@ complete -c larder -n "__fish_larder_using_subcommand get" -l tls-cert -d 'The c
 complete -c larder -n "__fish_larder_using_subcommand get" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand get" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand get" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand get" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand get" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand get" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand get" -l json -d 'Print JSON, for programs'
@@ -186,6 +194,7 @@ complete -c larder -n "__fish_larder_using_subcommand gat" -l tls-cert -d 'The c
 complete -c larder -n "__fish_larder_using_subcommand gat" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand gat" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand gat" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand gat" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand gat" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand gat" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand gat" -l json -d 'Print JSON, for programs'
@@ -200,6 +209,7 @@ complete -c larder -n "__fish_larder_using_subcommand touch" -l tls-cert -d 'The
 complete -c larder -n "__fish_larder_using_subcommand touch" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand touch" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand touch" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand touch" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand touch" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand touch" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand touch" -l json -d 'Print JSON, for programs'
@@ -214,6 +224,7 @@ complete -c larder -n "__fish_larder_using_subcommand incr" -l tls-cert -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand incr" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand incr" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand incr" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand incr" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand incr" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand incr" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand incr" -l json -d 'Print JSON, for programs'
@@ -228,6 +239,7 @@ complete -c larder -n "__fish_larder_using_subcommand decr" -l tls-cert -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand decr" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand decr" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand decr" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand decr" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand decr" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand decr" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand decr" -l json -d 'Print JSON, for programs'
@@ -242,6 +254,7 @@ complete -c larder -n "__fish_larder_using_subcommand delete" -l tls-cert -d 'Th
 complete -c larder -n "__fish_larder_using_subcommand delete" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand delete" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand delete" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand delete" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand delete" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand delete" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand delete" -l json -d 'Print JSON, for programs'
@@ -258,6 +271,7 @@ complete -c larder -n "__fish_larder_using_subcommand flush" -l tls-key -d 'Its 
 complete -c larder -n "__fish_larder_using_subcommand flush" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand flush" -l yes -d 'Do not ask whether that is meant'
 complete -c larder -n "__fish_larder_using_subcommand flush" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand flush" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand flush" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand flush" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand flush" -l json -d 'Print JSON, for programs'
@@ -275,6 +289,7 @@ complete -c larder -n "__fish_larder_using_subcommand keys" -l tls-key -d 'Its p
 complete -c larder -n "__fish_larder_using_subcommand keys" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand keys" -l long -d 'Behind each, with tabs: memory in bytes, seconds to live or -, seconds since it was used, slab class'
 complete -c larder -n "__fish_larder_using_subcommand keys" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand keys" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand keys" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand keys" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand keys" -l json -d 'Print JSON, for programs'
@@ -298,6 +313,7 @@ complete -c larder -n "__fish_larder_using_subcommand inspect" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand inspect" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand inspect" -l json -d 'Print JSON, for programs'
@@ -314,6 +330,7 @@ complete -c larder -n "__fish_larder_using_subcommand dump" -l tls-key -d 'Its p
 complete -c larder -n "__fish_larder_using_subcommand dump" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand dump" -l resume -d 'Keep what FILE has from a dump that was broken off, and add the keys that it lacks'
 complete -c larder -n "__fish_larder_using_subcommand dump" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand dump" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand dump" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand dump" -l json -d 'Print JSON, for programs'
@@ -330,6 +347,7 @@ complete -c larder -n "__fish_larder_using_subcommand load" -l tls-key -d 'Its p
 complete -c larder -n "__fish_larder_using_subcommand load" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand load" -l add -d 'Leave alone what is there already'
 complete -c larder -n "__fish_larder_using_subcommand load" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand load" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand load" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand load" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand load" -l json -d 'Print JSON, for programs'
@@ -344,6 +362,7 @@ complete -c larder -n "__fish_larder_using_subcommand stats" -l tls-cert -d 'The
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand stats" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand stats" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand stats" -l json -d 'Print JSON, for programs'
@@ -358,6 +377,7 @@ complete -c larder -n "__fish_larder_using_subcommand version" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand version" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand version" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand version" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand version" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand version" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand version" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand version" -l json -d 'Print JSON, for programs'
@@ -375,6 +395,7 @@ complete -c larder -n "__fish_larder_using_subcommand top" -l tls-key -d 'Its pr
 complete -c larder -n "__fish_larder_using_subcommand top" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand top" -l once -d 'Print one table after one interval, for scripts'
 complete -c larder -n "__fish_larder_using_subcommand top" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand top" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand top" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand top" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand top" -l json -d 'Print JSON, for programs'
@@ -389,6 +410,7 @@ complete -c larder -n "__fish_larder_using_subcommand doctor" -l tls-cert -d 'Th
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand doctor" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand doctor" -l json -d 'Print JSON, for programs'
@@ -403,6 +425,7 @@ complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand hotkeys" -l json -d 'Print JSON, for programs'
@@ -417,6 +440,7 @@ complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l json -d 'Print JSON, for programs'
@@ -431,6 +455,7 @@ complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_se
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l json -d 'Print JSON, for programs'
@@ -448,6 +473,7 @@ complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
@@ -462,6 +488,7 @@ complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from kill" -l json -d 'Print JSON, for programs'
@@ -479,6 +506,7 @@ complete -c larder -n "__fish_larder_using_subcommand slow" -l tls-cert -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand slow" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand slow" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand slow" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand slow" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand slow" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand slow" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand slow" -l json -d 'Print JSON, for programs'
@@ -493,6 +521,7 @@ complete -c larder -n "__fish_larder_using_subcommand threads" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand threads" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand threads" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand threads" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand threads" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand threads" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand threads" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand threads" -l json -d 'Print JSON, for programs'
@@ -508,6 +537,7 @@ complete -c larder -n "__fish_larder_using_subcommand latency" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand latency" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand latency" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand latency" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand latency" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand latency" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand latency" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand latency" -l json -d 'Print JSON, for programs'
@@ -524,6 +554,7 @@ complete -c larder -n "__fish_larder_using_subcommand monitor" -l tls-cert -d 'T
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand monitor" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand monitor" -l json -d 'Print JSON, for programs'
@@ -564,6 +595,7 @@ complete -c larder -n "__fish_larder_using_subcommand bench" -l preload -d 'Stor
 complete -c larder -n "__fish_larder_using_subcommand bench" -l verify -d 'Stop when a value is not the one that was stored'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l spin -d 'Never sleep: for a load with a processor of its own'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l json -d 'Print JSON, for programs'
@@ -578,6 +610,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_se
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and not __fish_seen_subcommand_from nodes owner join leave dev help" -l json -d 'Print JSON, for programs'
@@ -598,6 +631,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from nodes" -l json -d 'Print JSON, for programs'
@@ -614,6 +648,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from owner" -l json -d 'Print JSON, for programs'
@@ -628,6 +663,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from join" -l json -d 'Print JSON, for programs'
@@ -642,6 +678,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from leave" -l json -d 'Print JSON, for programs'
@@ -659,6 +696,7 @@ complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l tls-key -d 'Its private key, in PEM, when it is not in the same file [env: LARDER_TLS_KEY]' -r -F
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l tls-server-name -d 'The name that the daemon\'s certificate must have, when it is not that of --server' -r
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l cluster -d 'Ask every node that the daemon tells clients of'
+complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l allow-cleartext -d 'Send a password over the network even if nothing hides it there [env: LARDER_ALLOW_CLEARTEXT]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l tls -d 'Encrypt connections [env: LARDER_TLS]'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand cluster; and __fish_seen_subcommand_from dev" -l json -d 'Print JSON, for programs'

@@ -20,13 +20,10 @@ mod scram;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -34,21 +31,17 @@ pub use file::FileError;
 pub use permissions::{Need, Permissions};
 pub use rights::{Rights, Seat};
 
+use crate::scram::{DIGEST_SIZE, Digest, keyed, prepared};
+
 use hash::PasswordHash;
 use passless::Passless;
 use scram::{Entry, Keys, Proof, Salting};
-
-/// Bytes of a keyed digest.
-const DIGEST_SIZE: usize = 32;
 
 /// Bytes of salt that is made up while no entry shows what salts look like.
 const SALT_SIZE_DEFAULT: usize = 16;
 
 /// Ways to make keys that are told apart. Beyond them what is made up looks like one of these.
 const MODEL_COUNT_MAX: usize = 256;
-
-/// A digest that only this table can make.
-type Digest = [u8; DIGEST_SIZE];
 
 /// Somebody who has logged in, and what they may do.
 #[derive(Clone)]
@@ -519,31 +512,4 @@ enum Purpose {
 fn bare(name: &[u8]) -> &[u8] {
     let at = name.iter().rposition(|&b| b == b'@');
     at.map_or(name, |at| &name[..at])
-}
-
-/// A name or a password as it is compared: letters that look the same are the same (SASLprep, RFC
-/// 4013). What that does not allow is compared as it is.
-fn prepared(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.is_ascii() {
-        return Cow::Borrowed(text);
-    }
-    let prepared = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| stringprep::saslprep(text).ok());
-    match prepared {
-        Some(prepared) if !prepared.is_empty() => Cow::Owned(prepared.into_owned().into_bytes()),
-        Some(_) | None => Cow::Borrowed(text),
-    }
-}
-
-/// HMAC-SHA-256 over the pieces, one behind the other.
-fn keyed(key: &[u8; DIGEST_SIZE], pieces: &[&[u8]]) -> Digest {
-    // The function fills a short key up with zeros itself; a full one cannot be refused.
-    let mut block = Zeroizing::new([0; 64]);
-    block[..DIGEST_SIZE].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
-    for piece in pieces {
-        mac.update(piece);
-    }
-    mac.finalize().into_bytes().into()
 }

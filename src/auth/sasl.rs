@@ -27,7 +27,7 @@ impl Mechanism {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256 => crate::scram::MECHANISM,
         }
     }
 

@@ -60,11 +60,11 @@ fn prove(users: &Users, name: &str, password: &str, work: &mut Work) -> End {
     let without_proof = format!("c=biws,r=client{NONCE}");
     let signed = format!("{bare},{first},{without_proof}");
     let salted: [u8; 32] =
-        pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &salt, iterations);
+        pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(password.as_bytes(), &salt, iterations);
     let client_key = keyed(&salted, &[b"Client Key"]);
     let stored: [u8; 32] = {
         use sha2::Digest as _;
-        Sha256::digest(client_key).into()
+        sha2::Sha256::digest(client_key).into()
     };
     let mut proof = keyed(&stored, &[signed.as_bytes()]);
     for (byte, key) in proof.iter_mut().zip(client_key) {

@@ -14,21 +14,17 @@
 use std::fmt;
 
 use base64ct::{Base64, Encoding};
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::file::NAME_SIZE_MAX;
-use super::{DIGEST_SIZE, Digest, prepared};
+use crate::scram::{
+    DIGEST_SIZE, Digest, ITERATIONS_MAX, ITERATIONS_MIN, client_key, keyed, salted, server_key,
+    sha256, xor,
+};
 
 /// How the notation of an entry begins. It is PostgreSQL's.
 pub(super) const PREFIX: &str = "SCRAM-SHA-256$";
-
-/// Fewest iterations that an entry may ask for: what the standard sets.
-const ITERATIONS_MIN: u32 = 4096;
-
-/// Most iterations that an entry may ask for: about a second of work for us and for each client.
-const ITERATIONS_MAX: u32 = 1_000_000;
 
 /// Iterations in new entries. Clients pay them at each login.
 const ITERATIONS_NEW: u32 = 16_384;
@@ -55,12 +51,10 @@ impl Salting {
 
     /// The keys of a password: milliseconds of work and more.
     pub(super) fn keys(&self, password: &[u8]) -> Keys {
-        let mut salted = Zeroizing::new([0; DIGEST_SIZE]);
-        let password = prepared(password);
-        pbkdf2::pbkdf2_hmac::<Sha256>(&password, &self.salt, self.iterations, &mut *salted);
+        let salted = salted(password, &self.salt, self.iterations);
         Keys {
-            stored: sha256(&*Zeroizing::new(mac(&salted, b"Client Key"))),
-            server: mac(&salted, b"Server Key"),
+            stored: sha256(&*client_key(&salted)),
+            server: *server_key(&salted),
         }
     }
 }
@@ -254,16 +248,14 @@ pub(super) struct Proof {
 impl Proof {
     /// Whether it was made with the password of these keys.
     pub(super) fn fits(&self, keys: &Keys) -> bool {
-        let mut key = Zeroizing::new(mac(&keys.stored, &self.signed));
-        for (byte, proof) in key.iter_mut().zip(self.proof) {
-            *byte ^= proof;
-        }
+        let mask = keyed(&keys.stored, &[&self.signed]);
+        let key = Zeroizing::new(xor(&mask, &self.proof));
         bool::from(sha256(&*key).ct_eq(&keys.stored))
     }
 
     /// Shows the client that we have the keys.
     pub(super) fn signature(&self, keys: &Keys) -> String {
-        let signature = mac(&keys.server, &self.signed);
+        let signature = keyed(&keys.server, &[&self.signed]);
         format!("v={}", Base64::encode_string(&signature))
     }
 }
@@ -294,14 +286,6 @@ fn digest(text: &[u8]) -> Option<Digest> {
     let mut bytes = [0; DIGEST_SIZE];
     let decoded = Base64::decode(text, &mut bytes).ok()?;
     (decoded.len() == DIGEST_SIZE).then_some(bytes)
-}
-
-fn mac(key: &Digest, text: &[u8]) -> Digest {
-    super::keyed(key, &[text])
-}
-
-fn sha256(text: &[u8]) -> Digest {
-    Sha256::digest(text).into()
 }
 
 #[cfg(test)]

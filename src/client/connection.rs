@@ -6,11 +6,14 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::scram::Salted;
 use super::stream::{Address, Stream};
 use super::tls::Tls;
 use crate::protocol::client::binary::{self, Packet, Request};
@@ -26,6 +29,23 @@ pub struct Login {
     pub user: String,
     /// The password.
     pub password: Zeroizing<Vec<u8>>,
+    /// What a daemon that lets clients prove it has had made of it.
+    salted: Arc<Mutex<Salted>>,
+}
+
+impl Login {
+    /// This user, with this password.
+    pub fn new(user: String, password: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            user,
+            password,
+            salted: Arc::default(),
+        }
+    }
+
+    pub(super) fn salted(&self) -> MutexGuard<'_, Salted> {
+        self.salted.lock()
+    }
 }
 
 impl fmt::Debug for Login {
@@ -48,6 +68,8 @@ pub struct Access {
     pub login: Option<Login>,
     /// Whether to speak in packets from the first byte on.
     pub binary: bool,
+    /// Whether the password may cross the network as it is.
+    pub allow_cleartext: bool,
 }
 
 impl Access {
@@ -58,6 +80,7 @@ impl Access {
             tls: None,
             login: None,
             binary: false,
+            allow_cleartext: false,
         }
     }
 }
@@ -76,6 +99,8 @@ pub enum LoggedIn {
 /// A conversation with a daemon, one request at a time.
 pub struct Connection {
     stream: Stream,
+    /// Whether a password may be told on it as it is.
+    pub(super) is_discreet: bool,
     /// Whether it is in packets. The first byte has decided that for good.
     binary: bool,
     logged_in: LoggedIn,
@@ -91,7 +116,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] when nobody answers, and [`Error::Refused`] when the login fails.
+    /// [`Error::Connect`] when nobody answers, [`Error::Refused`] when the login fails, and
+    /// [`Error::Usage`] when others could read the password along.
     pub fn open(address: &Address, access: &Access) -> Result<Self, Error> {
         let mut connection = Self::bare(address, access, access.binary)?;
         let Some(login) = &access.login else {
@@ -113,8 +139,10 @@ impl Connection {
     }
 
     fn bare(address: &Address, access: &Access, binary: bool) -> Result<Self, Error> {
+        let stream = Stream::open(address, access.timeout, access.tls.as_ref())?;
         Ok(Self {
-            stream: Stream::open(address, access.timeout, access.tls.as_ref())?,
+            is_discreet: access.allow_cleartext || !stream.is_exposed(),
+            stream,
             binary,
             logged_in: LoggedIn::Nobody,
             input: Vec::new(),
@@ -135,11 +163,6 @@ impl Connection {
     /// What became of the login.
     pub fn logged_in(&self) -> LoggedIn {
         self.logged_in
-    }
-
-    /// Whether others on the way could read along.
-    pub fn is_exposed(&self) -> bool {
-        self.stream.is_exposed()
     }
 
     /// Sets how long each wait may be from now on.

@@ -29,6 +29,7 @@ mod raw_keys;
 mod report;
 pub mod requests;
 mod restore;
+mod scram;
 pub mod stream;
 pub mod tls;
 mod top;
@@ -267,16 +268,10 @@ impl Session {
     /// [`Error::Connect`], and [`Error::Refused`] when the login fails.
     pub fn connect_to(&self, server: &Address) -> Result<Connection, Error> {
         let connection = Connection::open(server, &self.access)?;
-        match connection.logged_in() {
-            LoggedIn::Unneeded => {
-                self.complain(&format!(
-                    "{server} asks for no login, and has been told none"
-                ));
-            }
-            LoggedIn::Yes if connection.is_exposed() => {
-                self.complain("the password has crossed the network in clear; --tls hides it");
-            }
-            LoggedIn::Yes | LoggedIn::Nobody => {}
+        if connection.logged_in() == LoggedIn::Unneeded {
+            self.complain(&format!(
+                "{server} asks for no login, and has been told none"
+            ));
         }
         Ok(connection)
     }

@@ -79,6 +79,11 @@ pub(super) fn arguments() -> Vec<Arg> {
             "password-file",
             "The file that holds the password and nothing else [env: LARDER_PASSWORD_FILE]",
         ),
+        switch(
+            "allow-cleartext",
+            "Send a password over the network even if nothing hides it there \
+             [env: LARDER_ALLOW_CLEARTEXT]",
+        ),
         switch("tls", "Encrypt connections [env: LARDER_TLS]"),
         file(
             "tls-ca",
@@ -128,12 +133,18 @@ pub(super) fn access(matches: &ArgMatches) -> Result<Access, Error> {
         tls: tls(matches)?,
         login: login(matches)?,
         binary: matches.get_flag("binary"),
+        allow_cleartext: matches.get_flag("allow-cleartext") || is_on("LARDER_ALLOW_CLEARTEXT"),
     })
 }
 
 /// An environment variable that says something.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|text| !text.is_empty())
+}
+
+/// Whether an environment variable is a yes.
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|word| word != "0" && word != "no")
 }
 
 fn file(matches: &ArgMatches, option: &str, name: &str) -> Option<PathBuf> {
@@ -148,9 +159,8 @@ fn tls(matches: &ArgMatches) -> Result<Option<Tls>, Error> {
         key: file(matches, "tls-key", "LARDER_TLS_KEY"),
         server_name: matches.get_one::<String>("tls-server-name").cloned(),
     };
-    let is_on = variable("LARDER_TLS").is_some_and(|word| word != "0" && word != "no");
     let is_meant = matches.get_flag("tls")
-        || is_on
+        || is_on("LARDER_TLS")
         || settings.authorities.is_some()
         || settings.certificate.is_some()
         || settings.key.is_some()
@@ -174,7 +184,7 @@ fn login(matches: &ArgMatches) -> Result<Option<Login>, Error> {
         (None, Some(password)) => Zeroizing::new(password.into_encoded_bytes()),
         (None, None) => ask(&user)?,
     };
-    Ok(Some(Login { user, password }))
+    Ok(Some(Login::new(user, password)))
 }
 
 fn from_file(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -12,6 +12,7 @@ mod client_archives;
 mod client_commands;
 mod client_doors;
 mod client_examines;
+mod client_logins;
 mod client_program;
 mod clients;
 mod cluster;
