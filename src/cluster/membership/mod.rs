@@ -551,8 +551,13 @@ impl Membership {
     }
 
     fn heard_recently(&self, life: Life, now: u64) -> bool {
+        self.was_heard(life, now, RECENT_MS)
+    }
+
+    /// Whether anything came from a life within so many milliseconds.
+    fn was_heard(&self, life: Life, now: u64, within_ms: u64) -> bool {
         let seen = self.lives.get(&life);
-        seen.is_some_and(|seen| now.saturating_sub(seen.at) < RECENT_MS)
+        seen.is_some_and(|seen| now.saturating_sub(seen.at) < within_ms)
     }
 
     /// Where a member is: where it was heard last, else where it is declared to be.

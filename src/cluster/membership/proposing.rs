@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{Event, Membership, RECENT_MS, WISH_MS, WISH_PATIENCE_MS, next_ballot};
+use super::{Event, Membership, RECENT_MS, SYNC_MS, WISH_MS, WISH_PATIENCE_MS, next_ballot};
 use crate::cluster::agreement::{Acceptor, Ballot, Phase, Proposer};
 use crate::cluster::message::{Denial, Message, STEP_SIZE_MAX};
 use crate::cluster::roster::{Change, Head, Life, Member, Removal, Roster, Step};
@@ -21,6 +21,17 @@ const RESEND_MS: u64 = 200;
 
 /// An attempt that takes so long is given up, in milliseconds.
 const ATTEMPT_MS: u64 = 1500;
+
+/// How long whoever is to be replaced has to answer that it is there, in milliseconds. It is asked
+/// several times: any two members may not have heard of each other for long.
+const ANSWER_MS: u64 = 1000;
+
+/// Members that are told of a wish one after the other, again and again, in time for none of them to
+/// forget it: who has to wait for evidence gets to have it.
+const CONFIDANT_COUNT: usize = 3;
+
+/// Changes of the confidant after which all members are tried.
+const CONFIDANT_TRIES: usize = 4 * CONFIDANT_COUNT;
 
 /// Wishes that wait at one member; others are repeated later.
 const WISH_COUNT_MAX: usize = 1024;
@@ -120,7 +131,7 @@ impl Membership {
     }
 
     /// Whom to tell: members that were heard first, by name; one after another while nothing
-    /// comes of it.
+    /// comes of it, a few at first and then all.
     fn confidant(&self, now: u64) -> Option<Member> {
         let roster = self.roster()?;
         let mut rank: Vec<(bool, bool, &Member)> = Vec::new();
@@ -136,7 +147,11 @@ impl Membership {
             rank.push((!heard, lost && !is_me, member));
         }
         rank.sort_by_key(|(unheard, lost, member)| (*unheard, *lost, &member.id));
-        let index = self.attempts.checked_rem(rank.len())?;
+        let few = self.attempts < CONFIDANT_TRIES;
+        let width = rank
+            .len()
+            .min(if few { CONFIDANT_COUNT } else { usize::MAX });
+        let index = self.attempts.checked_rem(width)?;
         Some(rank[index].2.clone())
     }
 
@@ -215,24 +230,32 @@ impl Membership {
             changes: Vec::new(),
         };
         let mut denied = Vec::new();
+        let mut asked = Vec::new();
         for (id, wish) in &self.wishes {
             if is_fulfilled(roster, &wish.change) {
                 continue;
             }
-            let old = roster.member(id).map(|member| member.life);
-            let is_other = old.is_some_and(|old| old != 0 && old != wish.from.0);
             let is_put = matches!(wish.change, Change::Put(_));
-            if let Some(old) = old.filter(|_| is_other && (wish.vouched || is_put)) {
-                let running = old == self.saved.life || self.heard_recently(old, now);
+            let is_other = |old: &&Member| old.life != 0 && old.life != wish.from.0;
+            let old = roster.member(id).filter(is_other);
+            if let Some(old) = old.filter(|_| wish.vouched || is_put) {
+                let running = old.life == self.saved.life || self.heard_recently(old.life, now);
+                let waited = now.saturating_sub(wish.since);
+                if is_put && !self.was_heard(old.life, now, SYNC_MS) {
+                    asked.push(self.address(old));
+                }
                 if running && is_put {
                     // Whoever has just been killed was heard a moment ago: wait, then believe it.
-                    if now.saturating_sub(wish.since) > 2 * RECENT_MS {
+                    if waited > 2 * RECENT_MS {
                         denied.push((wish.from.1, id.clone(), Denial::NameInUse));
                     }
                     continue;
                 }
+                if is_put && waited < ANSWER_MS {
+                    continue;
+                }
                 if wish.vouched && !running {
-                    gone.insert(old);
+                    gone.insert(old.life);
                 }
             }
             step.changes.push(wish.change.clone());
@@ -244,6 +267,10 @@ impl Membership {
                 step.changes.pop();
                 denied.push((wish.from.1, id.clone(), Denial::NotListable));
             }
+        }
+        for to in asked {
+            let question = self.summary(true);
+            self.send(to, question);
         }
         for (to, id, why) in denied {
             if why == Denial::NotListable {
