@@ -12,6 +12,7 @@
 //!   Pool       pages that no shard has                       pool.rs
 //!   Arena      the bytes                                     arena.rs
 //!   Saved      what outlives the process                     saved.rs
+//!   Walk       a copy of all items                           snapshot/
 //! ```
 
 mod api;
@@ -30,6 +31,7 @@ mod saved;
 mod saved_tests;
 mod shard;
 mod slab;
+pub mod snapshot;
 mod survey;
 #[cfg(any(test, fuzzing))]
 pub mod testing;

@@ -3,7 +3,7 @@
 //! Everything here is sequential code, run under the shard's lock. The files beside this one
 //! hold what a request does ([`read`], [`mod@write`], [`mod@join`], [`upload`]), how room is made ([`room`]),
 //! what happens by itself ([`upkeep`]), what is reported ([`report`]) and what outlives the process
-//! ([`restore`]).
+//! ([`restore`], [`snapshot`]).
 
 #[cfg(any(test, fuzzing))]
 mod check;
@@ -13,6 +13,7 @@ mod read;
 mod report;
 mod restore;
 mod room;
+mod snapshot;
 mod upkeep;
 mod upload;
 mod write;

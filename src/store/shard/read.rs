@@ -116,20 +116,7 @@ impl Hit<'_> {
 
     /// Keeps the value as it is now, to be read in pieces after the lock is gone.
     pub fn pin(&mut self) -> Pin {
-        let remaining = self.value_size();
-        let state = PinState {
-            head: self.handle,
-            chunk: self.handle,
-            offset: self.header.value_at(),
-            left: self.header.inline_size(),
-        };
-        item::set_mark(self.shard.lease.at_mut(self.handle), Mark::PINNED, true);
-        let id = self.shard.pins.insert(state);
-        Pin {
-            shard: self.shard.number,
-            id: u32::try_from(id).unwrap_or(u32::MAX),
-            remaining,
-        }
+        self.shard.pin_at(self.handle)
     }
 
     /// Client flags.
@@ -377,6 +364,25 @@ impl Shard {
             size: u32::try_from(size).unwrap_or(u32::MAX),
             value_size: header.value_size(chunk),
             client_flags: header.client_flags(chunk),
+        }
+    }
+
+    /// Keeps an item's value as it is now.
+    pub(super) fn pin_at(&mut self, handle: Handle) -> Pin {
+        let chunk = self.lease.at_mut(handle);
+        let header = Header::read(chunk);
+        let remaining = header.value_size(chunk);
+        item::set_mark(chunk, Mark::PINNED, true);
+        let id = self.pins.insert(PinState {
+            head: handle,
+            chunk: handle,
+            offset: header.value_at(),
+            left: header.inline_size(),
+        });
+        Pin {
+            shard: self.number,
+            id: u32::try_from(id).unwrap_or(u32::MAX),
+            remaining,
         }
     }
 
