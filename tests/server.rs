@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 
 use larder::config::{Config, Listen};
+use larder::held::Held;
 use larder::server::Server;
 
 use client::Client;
@@ -391,4 +392,53 @@ fn without_descriptors_clients_are_told_so_and_served_again_later() {
         let mut client = Client::unix(&path);
         client.try_send("version\r\n") && client.line() == "VERSION 1.6.45"
     }));
+}
+
+/// A snapshot with one item, and settings that name it.
+fn with_snapshot(folder: &std::path::Path) -> Config {
+    let config = Config {
+        snapshot_file: Some(folder.join("snapshot")),
+        ..config()
+    };
+    let (server, address) = start(config.clone());
+    Client::tcp(address).ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
+    server.stop(true).keep(&|| ());
+    config
+}
+
+#[test]
+fn nobody_is_served_before_a_snapshot_has_been_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_snapshot(folder.path());
+    let bound = Server::bind(config, Vec::new(), &mut Held::default()).unwrap();
+    let mut early = Client::tcp(bound.local_addrs()[0]);
+    early.send("get k\r\n");
+    let opening = bound.prepare().unwrap();
+    let shared = std::sync::Arc::clone(opening.server().shared());
+    let news = std::cell::Cell::new(0);
+    assert!(opening.load(&|| news.set(news.get() + 1)));
+    assert_eq!(shared.store.totals().curr_items, 1);
+    assert_eq!(shared.registry.totals().total_connections, 0);
+    assert!(news.get() > 0, "whoever waits hears of it");
+    let _server = opening.open().unwrap();
+    early.expect("VALUE k 0 1\r\nv\r\nEND\r\n");
+}
+
+#[test]
+fn a_stop_while_a_snapshot_is_read_leaves_it_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_snapshot(folder.path());
+    let before = std::fs::read(folder.path().join("snapshot")).unwrap();
+    let opening = Server::bind(config, Vec::new(), &mut Held::default())
+        .unwrap()
+        .prepare()
+        .unwrap();
+    opening.server().control().shutdown(true);
+    assert!(!opening.load(&|| ()));
+    drop(opening);
+    assert_eq!(
+        std::fs::read(folder.path().join("snapshot")).unwrap(),
+        before
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -23,7 +23,7 @@ _larderd() {
 
     case "${cmd}" in
         larderd)
-            opts="-l -p -U -s -a -B -c -b -R -N -Z -m -I -f -n -C -L -e -M -F -X -W -A -D -Y -S -t -v -d -P -u -k -r -o -i -h -V --listen --port --udp-port --unix-socket --unix-mask --protocol --conn-limit --maxconns-fast --listen-backlog --idle-timeout --max-reqs-per-event --read-buf-mem-limit --keep-listeners --napi-ids --enable-ssl --ssl-chain-cert --ssl-key --ssl-verify-mode --ssl-keyformat --ssl-ciphers --ssl-ca-cert --ssl-wbuf-size --ssl-session-cache --ssl-kernel-tls --ssl-min-version --advertise --cluster-source --cluster-name --cluster-seeds --cluster-listen --cluster-key-file --cluster-file --cluster-dns --cluster-dns-server --cluster-dns-interval --cluster-min-nodes --cluster-state --leave --eject-after --memory-limit --max-item-size --slab-growth-factor --slab-min-size --slab-chunk-max --slab-sizes --disable-cas --enable-largepages --slab-reassign --slab-automove --slab-automove-ratio --slab-automove-bias --slab-automove-window --slab-automove-freeratio --memory-file --keep-memory --disable-evictions --lru-policy --lru-maintainer --hot-lru-pct --warm-lru-pct --hot-max-factor --warm-max-factor --temporary-ttl --lru-crawler --lru-crawler-sleep --lru-crawler-tocrawl --track-sizes --hashpower --no-hashexpand --hash-algorithm --tail-repair-time --admin --admin-token-file --admin-tls --disable-flush-all --disable-dumping --disable-watch --enable-shutdown --prefix-delimiter --hot-key-sample --drain-timeout --slow-log-us --watcher-logbuf-size --worker-logbuf-size --auth-file --enable-sasl --threads --verbose --daemon --pidfile --user --lock-memory --enable-coredumps --drop-privileges --relaxed-privileges --inline-ascii-resp --resp-obj-mem-limit --extended --config --check-config --print-config --hash-password --hash-method --license --help --version"
+            opts="-l -p -U -s -a -B -c -b -R -N -Z -m -I -f -n -C -L -e -M -F -X -W -A -D -Y -S -t -v -d -P -u -k -r -o -i -h -V --listen --port --udp-port --unix-socket --unix-mask --protocol --conn-limit --maxconns-fast --listen-backlog --idle-timeout --max-reqs-per-event --read-buf-mem-limit --keep-listeners --napi-ids --enable-ssl --ssl-chain-cert --ssl-key --ssl-verify-mode --ssl-keyformat --ssl-ciphers --ssl-ca-cert --ssl-wbuf-size --ssl-session-cache --ssl-kernel-tls --ssl-min-version --advertise --cluster-source --cluster-name --cluster-seeds --cluster-listen --cluster-key-file --cluster-file --cluster-dns --cluster-dns-server --cluster-dns-interval --cluster-min-nodes --cluster-state --leave --eject-after --memory-limit --max-item-size --slab-growth-factor --slab-min-size --slab-chunk-max --slab-sizes --disable-cas --enable-largepages --slab-reassign --slab-automove --slab-automove-ratio --slab-automove-bias --slab-automove-window --slab-automove-freeratio --memory-file --keep-memory --snapshot --snapshot-interval --snapshot-rate --disable-evictions --lru-policy --lru-maintainer --hot-lru-pct --warm-lru-pct --hot-max-factor --warm-max-factor --temporary-ttl --lru-crawler --lru-crawler-sleep --lru-crawler-tocrawl --track-sizes --hashpower --no-hashexpand --hash-algorithm --tail-repair-time --admin --admin-token-file --admin-tls --disable-flush-all --disable-dumping --disable-watch --enable-shutdown --prefix-delimiter --hot-key-sample --drain-timeout --slow-log-us --watcher-logbuf-size --worker-logbuf-size --auth-file --enable-sasl --threads --verbose --daemon --pidfile --user --lock-memory --enable-coredumps --drop-privileges --relaxed-privileges --inline-ascii-resp --resp-obj-mem-limit --extended --config --check-config --print-config --hash-password --hash-method --license --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,6 +282,18 @@ _larderd() {
                     return 0
                     ;;
                 -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -47,6 +47,9 @@ complete -c larderd -l slab-automove-bias -d 'How much more often large items mu
 complete -c larderd -l slab-automove-window -d 'Time over which ages are judged [default: 10] [-o slab_automove_window]' -r
 complete -c larderd -l slab-automove-freeratio -d 'Share of memory kept free for any class [default: 0.01] [-o slab_automove_freeratio]' -r
 complete -c larderd -s e -l memory-file -d 'Keep items over a restart. Their memory is this file, in a file system that is memory (tmpfs) or a DAX one. An orderly stop writes FILE.meta beside it; without that, or when anything does not fit, larderd starts empty and says why' -r
+complete -c larderd -l snapshot -d 'Keep a copy of all items in this file. It is read at the start, before clients are served, by a larderd of any size and shape. It is written by an orderly stop, by SIGUSR2, through the admin listener, and every --snapshot-interval; workers go on meanwhile. After a crash items are as they were then' -r
+complete -c larderd -l snapshot-interval -d 'Write the snapshot so often; 0 only when asked to, and at the stop [default: 0] [-o snapshot_interval]' -r
+complete -c larderd -l snapshot-rate -d 'Megabytes of a snapshot that are written in a second while clients are served; 0 is no bound [default: 64] [-o snapshot_rate]' -r
 complete -c larderd -l lru-policy -d 'Who goes first when memory is full: segmented, memcached\'s way; s3fifo, whatever is not hit soon, for caches whose popular keys stay the same; volatile-ttl, what expires soonest; noeviction, nobody, as with -M [default: segmented] [-o lru_policy]' -r
 complete -c larderd -l lru-maintainer -d 'HOT, WARM and COLD queues in each class, balanced in the background; otherwise one flat queue [default: yes] [-o lru_maintainer]' -r
 complete -c larderd -l hot-lru-pct -d 'Share of a class that HOT may hold. HOT and WARM together may hold 80 [default: 20] [-o hot_lru_pct]' -r

@@ -3,8 +3,8 @@
 //! Whoever gets here has shown the token (`guard.rs`). Each change stands in the log.
 
 use super::http::{Answer, Request, Status};
-use super::state::State;
-use crate::session::{FIRST, LimitError};
+use super::state::{Phase, State};
+use crate::session::{FIRST, LimitError, SnapshotReply};
 
 /// One command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,6 +15,8 @@ pub(super) enum Action {
     ClientKill,
     /// `flush_all`.
     FlushAll,
+    /// A snapshot, as by SIGUSR2.
+    Snapshot,
     /// `verbosity`, with `?level=`.
     Verbosity,
 }
@@ -25,9 +27,14 @@ const VERBOSITY_MAX: u8 = 2;
 /// Does it, and says what was done.
 pub(super) fn act(state: &State, action: Action, request: &Request<'_>) -> Answer {
     let done = match action {
+        // What is done to a cache that is being filled might be undone by what comes.
+        _ if state.phase() == Phase::Loading => {
+            Err((Status::Unavailable, "loading: nobody is served yet"))
+        }
         Action::CacheMemlimit => cache_memlimit(state, request),
         Action::ClientKill => client_kill(state, request),
         Action::FlushAll => flush_all(state),
+        Action::Snapshot => snapshot(state),
         Action::Verbosity => verbosity(state, request),
     };
     match done {
@@ -83,6 +90,14 @@ fn flush_all(state: &State) -> Done {
     let count = shared.store.totals().curr_items;
     shared.store.flush(None, shared.clock.now());
     Ok(format!("{count} items were flushed"))
+}
+
+fn snapshot(state: &State) -> Done {
+    match state.shared.host.snapshot() {
+        SnapshotReply::Begun => Ok("a snapshot is being written".to_owned()),
+        SnapshotReply::Busy => Err((Status::Conflict, "a snapshot is being written already")),
+        SnapshotReply::Off => Err((Status::Forbidden, "there is no file for it (--snapshot)")),
+    }
 }
 
 fn verbosity(state: &State, request: &Request<'_>) -> Done {

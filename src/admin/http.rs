@@ -78,6 +78,8 @@ pub(super) enum Status {
     NotFound,
     /// Something else is to be done than can be done there.
     MethodNotAllowed,
+    /// It is being done already.
+    Conflict,
     /// It has a body.
     ContentTooLarge,
     /// Its head is too large.
@@ -96,6 +98,7 @@ impl Status {
             Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::Conflict => "409 Conflict",
             Self::ContentTooLarge => "413 Content Too Large",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
             Self::Unavailable => "503 Service Unavailable",
@@ -115,6 +118,7 @@ impl Status {
             | Self::BadRequest
             | Self::Forbidden
             | Self::NotFound
+            | Self::Conflict
             | Self::ContentTooLarge
             | Self::HeadTooLarge
             | Self::Unavailable => "",

@@ -6,7 +6,7 @@ use super::figures::{Figures, Numbered, find};
 use super::insight;
 use super::state::{Phase, State};
 use crate::session::figures::{Group, VERSION_OWN};
-use crate::session::{Facts, Shared};
+use crate::session::{Facts, Shared, SnapshotFacts};
 use crate::stats::latency::DOUBLING_COUNT;
 use crate::stats::{Counters, Totals};
 use crate::store::StoreTotals;
@@ -35,6 +35,9 @@ pub(super) fn write(page: &mut Page, state: &State, now: Now) {
     refusals(page, &totals);
     if facts.tls.is_some() {
         tls(page, &facts, &totals);
+    }
+    if let Some(facts) = &facts.snapshot {
+        snapshots(page, facts);
     }
     cluster(page, shared, now);
     process(page, shared, now, &facts);
@@ -236,6 +239,31 @@ fn tls(page: &mut Page, facts: &Facts, totals: &Totals) {
             facts.refresh_failures,
         );
     }
+}
+
+fn snapshots(page: &mut Page, facts: &SnapshotFacts) {
+    let help = "Snapshots written.";
+    page.counter("larder_snapshots_total", help, facts.taken);
+    let help = "Snapshots that could not be written.";
+    page.counter("larder_snapshot_failures_total", help, facts.failures);
+    let help = "Whether a snapshot is being written.";
+    let name = "larder_snapshot_in_progress";
+    page.gauge(name, help, u8::from(facts.is_taking));
+    let help = "Items that came from a snapshot at the start.";
+    let name = "larder_snapshot_restored_items";
+    page.gauge(name, help, facts.restored_items);
+    let last = &facts.last;
+    let help = "When the last snapshot was written, in Unix time; 0 before the first.";
+    let name = "larder_snapshot_last_timestamp_seconds";
+    page.gauge(name, help, last.unix_s);
+    let help = "How long the last snapshot took.";
+    let seconds = format!("{}.{:03}", last.took_ms / 1000, last.took_ms % 1000);
+    let name = "larder_snapshot_last_duration_seconds";
+    page.gauge(name, help, seconds);
+    let help = "Items in the last snapshot.";
+    page.gauge("larder_snapshot_last_items", help, last.items);
+    let help = "Size of the last snapshot.";
+    page.gauge("larder_snapshot_last_bytes", help, last.size);
 }
 
 fn cluster(page: &mut Page, shared: &Shared, now: Now) {

@@ -106,6 +106,11 @@ const ACTIONS: &[(&str, Action, &str)] = &[
         "POST: empty the cache",
     ),
     (
+        "/api/v1/snapshot",
+        Action::Snapshot,
+        "POST: write the snapshot now",
+    ),
+    (
         "/api/v1/verbosity",
         Action::Verbosity,
         "POST ?level=N: how much is logged, 0 to 2",

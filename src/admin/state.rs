@@ -65,9 +65,12 @@ struct Pulse {
 }
 
 impl Pulse {
-    fn listen(&mut self, is_ending: bool, now: Instant) {
-        // Threads that end by and by are not stuck.
-        let silent = if is_ending { Vec::new() } else { (self.ask)() };
+    fn listen(&mut self, phase: Phase, now: Instant) {
+        let silent = match phase {
+            Phase::Ready => (self.ask)(),
+            // Threads that are yet to begin, or end by and by, are not stuck.
+            Phase::Loading | Phase::Draining => Vec::new(),
+        };
         self.silent.retain(|(name, _)| silent.contains(name));
         for name in silent {
             if !self.silent.iter().any(|(known, _)| *known == name) {
@@ -122,8 +125,7 @@ impl State {
 
     /// Asks the threads whether they come round. To be called once a second.
     pub(super) fn listen(&self, now: Instant) {
-        let is_ending = self.phase() == Phase::Draining;
-        self.pulse.lock().listen(is_ending, now);
+        self.pulse.lock().listen(self.phase(), now);
     }
 
     /// Writes down what the counters say. To be called once a second.
@@ -227,20 +229,20 @@ mod tests {
         };
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
-        pulse.listen(false, at(0));
+        pulse.listen(Phase::Ready, at(0));
         silent.lock().push("larder-w0".to_owned());
-        pulse.listen(false, at(1));
-        pulse.listen(false, at(2));
+        pulse.listen(Phase::Ready, at(1));
+        pulse.listen(Phase::Ready, at(2));
         assert!(pulse.stuck(at(STUCK_S)).is_empty());
         assert_eq!(pulse.stuck(at(1 + STUCK_S)), ["larder-w0"]);
         // It comes round, and is silent again later.
         silent.lock().clear();
-        pulse.listen(false, at(3));
+        pulse.listen(Phase::Ready, at(3));
         silent.lock().push("larder-w0".to_owned());
-        pulse.listen(false, at(4));
+        pulse.listen(Phase::Ready, at(4));
         assert!(pulse.stuck(at(3 + STUCK_S)).is_empty());
         assert_eq!(pulse.stuck(at(4 + STUCK_S)).len(), 1);
-        pulse.listen(true, at(5));
+        pulse.listen(Phase::Draining, at(5));
         assert!(pulse.stuck(at(4 + STUCK_S)).is_empty());
     }
 }

@@ -28,6 +28,12 @@ pub(super) fn refuse(config: &Config) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    if config.snapshot_interval_s != 0 && config.snapshot_file.is_none() {
+        return Err(
+            "--snapshot-interval: there is no file to write; name one by --snapshot FILE"
+                .to_owned(),
+        );
+    }
     check_sizes(config)?;
     check_tls(config)?;
     check_admin(config)

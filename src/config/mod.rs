@@ -107,6 +107,12 @@ pub struct Config {
     /// Whether the service manager keeps the memory over a restart, and with it the listeners
     /// (`--keep-memory`).
     pub keep_memory: bool,
+    /// The file that a copy of all items is written to and read from (`--snapshot`).
+    pub snapshot_file: Option<PathBuf>,
+    /// Seconds between two such copies; 0 takes none by itself (`--snapshot-interval`).
+    pub snapshot_interval_s: u32,
+    /// Bytes of such a copy that are written in a second; 0 is no bound (`-o snapshot_rate`).
+    pub snapshot_rate: u64,
     /// Whether pages may move between classes.
     pub slab_reassign: bool,
     /// How pages move: 0 by hand, 1 by age, 2 at each eviction.
@@ -248,6 +254,9 @@ impl Default for Config {
             preallocate: false,
             memory_file: None,
             keep_memory: false,
+            snapshot_file: None,
+            snapshot_interval_s: 0,
+            snapshot_rate: 64 << 20,
             slab_reassign: true,
             slab_automove: 1,
             slab_automove_ratio: 0.8,

@@ -455,6 +455,10 @@ Stop at once.
 .TP
 .B SIGHUP
 Read the file again and take over what can be.
+.TP
+.B SIGUSR2
+Write the snapshot of
+.BR \\-\\-snapshot .
 .SH ENVIRONMENT
 .TP
 .B LARDER_\\fINAME\\fR

@@ -19,11 +19,12 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
 use crossbeam_channel::Sender;
 use rustix::fs::{MemfdFlags, memfd_create};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::admin::{self, Admin, Phase};
@@ -31,7 +32,8 @@ use crate::config::Config;
 use crate::config::flags;
 use crate::config::parse::{self, Action, Loaded};
 use crate::held::{Held, Named};
-use crate::server::{Control, Server};
+use crate::server::{Control, Opening, Server};
+use crate::session::{Shared, SnapshotReply};
 use pidfile::PidFile;
 use reload::Reload;
 use systemd::{Handed, Manager};
@@ -169,20 +171,32 @@ fn serve(
     }
     let manager = Arc::new(Manager::new(environment));
     // From here on a signal waits for the thread below instead of killing us.
-    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(Failure::new)?;
-    let (server, admin) = start(&loaded, handed, &manager)?;
-    let status: Arc<str> = status(&config, &server).into();
+    let signals = Signals::new(SIGNALS).map_err(Failure::new)?;
+    let (opening, admin) = start(&loaded, handed, &manager)?;
+    let status: Arc<str> = status(&config, opening.server()).into();
     let told = Told {
         manager: Arc::clone(&manager),
         status: Arc::clone(&status),
+        is_serving: Arc::default(),
     };
-    let control = server.control();
+    let is_serving = Arc::clone(&told.is_serving);
+    let control = opening.server().control();
+    let shared = Arc::clone(opening.server().shared());
     let token = admin.as_ref().map(Admin::handle);
-    let reload = Reload::new(arguments, loaded, Arc::clone(server.shared()), token);
+    let reload = Reload::new(arguments, loaded, Arc::clone(&shared), token);
     Builder::new()
         .name("larder-signals".to_owned())
-        .spawn(move || handle(signals, &control, reload, &told))
+        .spawn(move || handle(signals, &control, &shared, reload, &told))
         .map_err(Failure::new)?;
+    if !opening.load(&|| manager.busy("Reading the snapshot")) {
+        log::info!("stopped before anybody was served");
+        manager.stopping();
+        return Ok(ExitCode::SUCCESS);
+    }
+    if config.lock_memory {
+        privileges::lock_memory();
+    }
+    let server = opening.open().map_err(Failure::new)?;
     let watched = watch(&server, &manager, &status)?;
 
     let pid_file = config.pid_file.as_deref().and_then(|path| {
@@ -202,6 +216,7 @@ fn serve(
         log::info!("metrics and API  admin={}", admin.place());
     }
     manager.ready(&status);
+    is_serving.store(true, Ordering::Release);
     if config.daemonize {
         background::ready(config.verbosity > 0).map_err(Failure::new)?;
     }
@@ -216,7 +231,7 @@ fn serve(
     drop(watched);
     let remains = server.stop(stop.graceful);
     drop(admin);
-    remains.keep();
+    remains.keep(&|| manager.busy("Writing the snapshot"));
     drop(pid_file);
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -241,12 +256,13 @@ fn watch(
     Ok(stop)
 }
 
-/// Binds what root may bind, becomes who it should be, and only then starts threads.
+/// Binds what root may bind, becomes who it should be, and only then starts threads. None of them
+/// serves clients.
 fn start(
     loaded: &Loaded,
     handed: Handed,
     manager: &Manager,
-) -> Result<(Server, Option<Admin>), Failure> {
+) -> Result<(Opening, Option<Admin>), Failure> {
     let config = &loaded.config;
     let Handed {
         sockets: given,
@@ -280,16 +296,14 @@ fn start(
     if let Some(file) = &memory {
         bound.on_memory(file.try_clone().map_err(Failure::new)?);
     }
-    let server = bound.start().map_err(Failure::new)?;
+    let opening = bound.prepare().map_err(Failure::new)?;
     if let Some(file) = memory.filter(|_| !is_kept) {
         manager.keep_memory(&file);
     }
     for Named { name, socket } in held.fresh() {
         manager.keep(&name, socket.as_fd());
     }
-    if config.lock_memory {
-        privileges::lock_memory();
-    }
+    let server = opening.server();
     let admin = admin.map(|admin| {
         let sources = (0..flags::all().count()).map(|index| loaded.source(index).to_string());
         let mut pulse = server.pulse();
@@ -298,7 +312,7 @@ fn start(
         admin.start(shared, sources.collect(), Box::new(ask))
     });
     let admin = admin.transpose().map_err(Failure::new)?;
-    Ok((server, admin))
+    Ok((opening, admin))
 }
 
 /// The listeners that the service manager has held and the settings still ask for. Others are let go
@@ -390,20 +404,45 @@ fn addresses(server: &Server) -> String {
 struct Told {
     manager: Arc<Manager>,
     status: Arc<str>,
+    /// Whether clients are served: before, nothing is ready that could be so again.
+    is_serving: Arc<AtomicBool>,
+}
+
+/// Signals that do not end the process by themselves. SIGXFSZ does nothing: a write beyond the limit
+/// on the size of files fails, and whoever writes says so.
+const SIGNALS: [i32; 6] = [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
+
+impl Told {
+    fn is_serving(&self) -> bool {
+        self.is_serving.load(Ordering::Acquire)
+    }
 }
 
 /// Turns signals into requests to the server, until the process ends.
-fn handle(mut signals: Signals, control: &Control, mut reload: Reload, told: &Told) {
+fn handle(
+    mut signals: Signals,
+    control: &Control,
+    shared: &Shared,
+    mut reload: Reload,
+    told: &Told,
+) {
     let mut is_stopping = false;
     for signal in signals.forever() {
         match signal {
             SIGHUP => {
-                told.manager.reloading();
+                let is_serving = told.is_serving();
+                if is_serving {
+                    told.manager.reloading();
+                }
                 reload.run();
                 control.reload_cluster();
-                told.manager.ready(&told.status);
+                if is_serving {
+                    told.manager.ready(&told.status);
+                }
             }
             SIGUSR1 => control.shutdown(true),
+            SIGUSR2 => take_snapshot(shared),
+            SIGXFSZ => {}
             _ if is_stopping => {
                 log::warn!("stopping at once  signal={signal}");
                 // 128 and the signal's number is what a shell reports for a killed process.
@@ -414,6 +453,16 @@ fn handle(mut signals: Signals, control: &Control, mut reload: Reload, told: &To
                 // Whoever presses a key wants the prompt back.
                 control.shutdown(signal == SIGTERM);
             }
+        }
+    }
+}
+
+fn take_snapshot(shared: &Shared) {
+    match shared.host.snapshot() {
+        SnapshotReply::Begun => log::info!("snapshot begun  signal=SIGUSR2"),
+        SnapshotReply::Busy => log::warn!("SIGUSR2: a snapshot is being written or read already"),
+        SnapshotReply::Off => {
+            log::warn!("SIGUSR2: there is no file to write; name one by --snapshot")
         }
     }
 }

@@ -27,6 +27,9 @@ use crate::server::{Given, GivenSocket, Pulse};
 /// How long a service manager that does not read may hold a thread up.
 const SEND_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How much longer a manager is to wait for a daemon that says that it is busy.
+const BUSY: Duration = Duration::from_secs(60);
+
 /// Looks at the threads for each time that the service manager has to hear of them: a thread may
 /// miss a look without being taken for dead.
 const LOOKS_PER_PERIOD: u32 = 4;
@@ -100,6 +103,12 @@ impl Manager {
         self.tell(&format!(
             "RELOADING=1\nMONOTONIC_USEC={now_us}\nSTATUS=Reading the settings again\n"
         ));
+    }
+
+    /// The beginning or the end takes its time; to be said again before [`BUSY`] is over.
+    pub(super) fn busy(&self, status: &str) {
+        let more_us = BUSY.as_micros();
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={more_us}\nSTATUS={status}\n"));
     }
 
     /// The end begins.

@@ -70,6 +70,13 @@ pub enum StartError {
         /// What is wrong and what to do.
         cause: String,
     },
+    /// The file of snapshots cannot be used.
+    Snapshot {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        cause: String,
+    },
     /// The system refused a thread or a poll.
     System(io::Error),
 }
@@ -137,6 +144,10 @@ impl fmt::Display for StartError {
                 option,
                 cause,
             } => write!(f, "cannot keep items in {place} ({option}): {cause}"),
+            Self::Snapshot { path, cause } => {
+                let path = path.display();
+                write!(f, "cannot keep snapshots in {path} (--snapshot): {cause}")
+            }
             Self::System(source) => write!(f, "cannot start threads (-t): {source}"),
         }
     }
@@ -154,7 +165,10 @@ impl std::error::Error for StartError {
             Self::Tls(error) => Some(error),
             Self::Peers(error) => Some(error),
             Self::Users(source) => Some(source),
-            Self::Given(_) | Self::Descriptors { .. } | Self::MemoryFile { .. } => None,
+            Self::Given(_)
+            | Self::Descriptors { .. }
+            | Self::MemoryFile { .. }
+            | Self::Snapshot { .. } => None,
         }
     }
 }

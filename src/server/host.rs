@@ -10,9 +10,10 @@ use super::certificates::Certificates;
 use super::gate::Gate;
 use super::logins::Request;
 use super::mailbox::{Letter, Mailbox};
+use super::snapshot::Snapshots;
 use super::tls::Tls;
 use crate::config::log_level;
-use crate::session::{Facts, Host, Killed, Ticket};
+use crate::session::{Facts, Host, Killed, SnapshotReply, Ticket};
 use crate::stats::Counters;
 use crate::time::Now;
 
@@ -32,6 +33,7 @@ pub(super) struct ServerHost {
     pub(super) tls: Option<Arc<Tls>>,
     /// Those of another listener.
     pub(super) certificates: Option<Arc<Certificates>>,
+    pub(super) snapshots: Option<Arc<Snapshots>>,
 }
 
 impl ServerHost {
@@ -85,6 +87,11 @@ impl Host for ServerHost {
         self.logins.try_send((worker, Arc::clone(ticket))).is_ok()
     }
 
+    fn snapshot(&self) -> SnapshotReply {
+        let snapshots = self.snapshots.as_ref();
+        snapshots.map_or(SnapshotReply::Off, |snapshots| snapshots.ask())
+    }
+
     fn facts(&self) -> Facts {
         let (user_us, system_us) = cpu_us();
         let (listen_disabled_num, time_in_listen_disabled_us, paused) = self.gate.pauses();
@@ -104,6 +111,7 @@ impl Host for ServerHost {
             curr_connections: self.gate.open() as u64,
             total_connections,
             tls: self.tls.as_ref().map(|tls| tls.facts()),
+            snapshot: self.snapshots.as_ref().map(|snapshots| snapshots.facts()),
         }
     }
 }

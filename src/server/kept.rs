@@ -195,10 +195,10 @@ impl Memory {
     pub(super) fn store(self, config: &StoreConfig) -> Result<(Store, Clock, Keeper), StartError> {
         let file = self.home.to_string();
         self.warn_of_room(config.memory_limit);
-        let (store, clock, number) = match self.restore(config) {
+        let (store, clock, number, has_items) = match self.restore(config) {
             Ok((store, clock)) => {
                 let number = self.draw().map_err(|error| self.home.fail(&error))?;
-                (store, clock, number)
+                (store, clock, number, true)
             }
             Err(refusal) => {
                 match refusal {
@@ -208,13 +208,14 @@ impl Memory {
                     }
                 }
                 let (store, number) = self.empty(config)?;
-                (store, Clock::start(), number)
+                (store, Clock::start(), number, false)
             }
         };
         let keeper = Keeper {
             home: self.home,
             number,
             file: self.file,
+            has_items,
         };
         Ok((store, clock, keeper))
     }
@@ -358,6 +359,8 @@ pub(super) struct Keeper {
     number: Number,
     /// The lock is its.
     file: File,
+    /// Whether the store went on where another has ended.
+    pub(super) has_items: bool,
 }
 
 impl Keeper {

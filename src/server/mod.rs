@@ -9,7 +9,7 @@
 //!
 //! Start reading at [`Server::start`], then `worker.rs`. [`Server::bind`] and [`Bound::start`] are
 //! its two halves, for a daemon that gives up its privileges in between: no thread runs before the
-//! second.
+//! second. That one has two halves again, [`Bound::prepare`] and what [`Opening`] does.
 
 mod acceptor;
 mod census;
@@ -26,8 +26,10 @@ mod kept;
 mod listener;
 mod logins;
 mod mailbox;
+mod opening;
 mod peers;
 mod pulse;
+mod snapshot;
 mod stopwatch;
 mod stream;
 mod tls;
@@ -50,22 +52,21 @@ use rustix::process::{Resource, Rlimit};
 pub use certificates::{Certificates, Encrypted};
 pub use error::{GivenError, PeersError, StartError, TlsError};
 pub use given::{Given, GivenSocket};
+pub use opening::Opening;
 pub use pulse::Pulse;
 
-use acceptor::Acceptor;
 use census::{Census, Info, Place};
-use desk::Desk;
 use gate::Gate;
-use handshaker::Handshaker;
 use host::ServerHost;
 use kept::Keeper;
-use listener::{DatagramSocket, Sockets};
+use listener::{DatagramSocket, Listener, Sockets};
 use mailbox::{Letter, Letters, Mailbox};
+use opening::Doors;
 use peers::Peers;
 use pulse::{Beat, Watched};
+use snapshot::Snapshots;
 use tls::Tls;
 use udp::Datagrams;
-use worker::Worker;
 
 use crate::cluster::{Advertise, Directory, Node};
 use crate::config::Config;
@@ -138,6 +139,7 @@ pub struct Server {
     handshaker_mailboxes: Vec<Arc<Mailbox>>,
     stopping: Arc<AtomicBool>,
     upkeep_stop: Option<Sender<()>>,
+    upkeep_stopped: Option<Receiver<()>>,
     acceptor: Option<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     handshakers: Vec<JoinHandle<()>>,
@@ -148,6 +150,8 @@ pub struct Server {
     unix_file: Option<SocketFile>,
     peers: Option<Peers>,
     keeper: Option<Keeper>,
+    snapshots: Option<Arc<Snapshots>>,
+    snapshot: Option<JoinHandle<()>>,
 }
 
 /// Workers for whom one thread shakes hands. It manages about a thousand RSA handshakes a second,
@@ -159,6 +163,9 @@ const ACCEPTOR: &str = "larder-accept";
 
 /// The thread that keeps time and house, in the same way.
 const UPKEEP: &str = "larder-upkeep";
+
+/// The thread that writes snapshots, in the same way.
+const SNAPSHOT: &str = "larder-snapshot";
 
 fn worker_name(index: usize) -> String {
     format!("larder-w{index}")
@@ -286,11 +293,15 @@ impl Server {
         Remains {
             shared: Arc::clone(&self.shared),
             keeper: self.keeper.take(),
+            snapshots: self.snapshots.take(),
         }
     }
 
     fn halt(&mut self, graceful: bool) {
         self.peers = None;
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.stop();
+        }
         self.stopping.store(true, Ordering::Release);
         self.gate.wake();
         join(self.acceptor.take());
@@ -313,6 +324,7 @@ impl Server {
         for worker in self.workers.drain(..) {
             join(Some(worker));
         }
+        join(self.snapshot.take());
         self.upkeep_stop = None;
         join(self.upkeep.take());
         join(self.logins.take());
@@ -324,12 +336,17 @@ impl Server {
 pub struct Remains {
     shared: Arc<Shared>,
     keeper: Option<Keeper>,
+    snapshots: Option<Arc<Snapshots>>,
 }
 
 impl Remains {
-    /// Keeps items for the next start, where the settings ask for that. From here on nobody may use
-    /// the store: end whoever still looks at it before.
-    pub fn keep(self) {
+    /// Keeps items for the next start, where the settings ask for that, and calls `news` every few
+    /// seconds while a snapshot is written. From here on nobody may use the store: end whoever still
+    /// looks at it before.
+    pub fn keep(self, news: &dyn Fn()) {
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.take_last(&self.shared.store, &self.shared.clock, news);
+        }
         if let Some(keeper) = &self.keeper {
             keeper.save(&self.shared.store, &self.shared.clock);
         }
@@ -369,12 +386,24 @@ impl Bound {
         self.memory = Some(file);
     }
 
-    /// Takes memory and starts all threads.
+    /// Takes memory, reads the items of a snapshot, and starts all threads.
     ///
     /// # Errors
     ///
     /// When memory, descriptors or threads cannot be had.
     pub fn start(self) -> Result<Server, StartError> {
+        let opening = self.prepare()?;
+        // Nobody can have asked for a stop.
+        opening.load(&|| ());
+        opening.open()
+    }
+
+    /// Takes memory and begins to keep time; serves nobody.
+    ///
+    /// # Errors
+    ///
+    /// When memory or descriptors cannot be had, or the file of snapshots is of no use.
+    pub fn prepare(self) -> Result<Opening, StartError> {
         let Self {
             config,
             sockets,
@@ -392,6 +421,7 @@ impl Bound {
         } = sockets;
         let count = config.workers.max(1);
         raise_descriptor_limit(&config)?;
+        let (snapshots, orders) = Snapshots::open(&config)?.unzip();
         let (store, clock, keeper) = open_memory(&config, count, memory)?;
         let door = Door::open(&config).map_err(StartError::Users)?;
         let (control, requests) = Control::new();
@@ -421,12 +451,9 @@ impl Bound {
             counters: registry.workers().to_vec(),
             tls: tls.clone(),
             certificates,
+            snapshots: snapshots.clone(),
         };
-        for listener in &listeners {
-            let place = listener.place.clone();
-            let info = Info::listener(listener.descriptor(), place, now_s);
-            census.enter(Arc::new(info));
-        }
+        enter_listeners(&listeners, &census, now_s);
         seat_datagrams(datagrams, &census, &mut seats, now_s);
         let node = advertised(&config.advertise, &tcp_addresses);
         let directory = Directory::new(node.clone());
@@ -443,7 +470,8 @@ impl Bound {
             host: Box::new(host),
         });
         // From here on dropping the server ends the threads that have begun.
-        let mut server = Server {
+        let is_kept = keeper.as_ref().is_some_and(|keeper| keeper.has_items);
+        let server = Server {
             shared,
             control,
             requests,
@@ -454,6 +482,7 @@ impl Bound {
             handshaker_mailboxes,
             stopping: Arc::new(AtomicBool::new(false)),
             upkeep_stop: None,
+            upkeep_stopped: None,
             acceptor: None,
             workers: Vec::new(),
             handshakers: Vec::new(),
@@ -464,81 +493,20 @@ impl Bound {
             unix_file,
             peers: None,
             keeper,
+            snapshots,
+            snapshot: None,
         };
-        let seats = (seats, handshaker_seats);
-        server.start_threads(accept_poll, listeners, &census, seats, logins)?;
-        // Last: a node asks to be listed once it serves.
-        server.peers = peers.start(&server.shared).map_err(StartError::System)?;
-        if let Some(peers) = &server.peers {
-            server.control.peers.get_or_init(|| peers.orders());
-        }
-        Ok(server)
-    }
-}
-
-impl Server {
-    fn desk(&self, index: usize, mailbox: &Arc<Mailbox>, census: &Arc<Census>) -> Desk {
-        Desk {
-            index,
-            shared: Arc::clone(&self.shared),
-            counters: self.shared.registry.worker(index),
-            mailbox: Arc::clone(mailbox),
-            gate: Arc::clone(&self.gate),
-            census: Arc::clone(census),
-            control: self.control.clone(),
-        }
-    }
-
-    fn start_threads(
-        &mut self,
-        accept_poll: Poll,
-        listeners: Vec<listener::Listener>,
-        census: &Arc<Census>,
-        seats: (Vec<Seat>, Vec<Seat>),
-        logins: Receiver<logins::Request>,
-    ) -> Result<(), StartError> {
-        let (seats, handshaker_seats) = seats;
-        for (index, seat) in seats.into_iter().enumerate() {
-            let desk = self.desk(index, &self.mailboxes[index], census);
-            let worker = Worker::new(desk, seat.poll, seat.letters, seat.datagrams)
-                .map_err(StartError::System)?;
-            self.workers
-                .push(spawn(worker_name(index), move || worker.run())?);
-        }
-        for (index, seat) in handshaker_seats.into_iter().enumerate() {
-            let Some(tls) = self.tls.clone() else { break };
-            let mailbox = &self.handshaker_mailboxes[index];
-            let desk = self.desk(self.mailboxes.len() + index, mailbox, census);
-            let workers = self.mailboxes.clone();
-            let handshaker = Handshaker::new(desk, tls, workers, seat.poll, seat.letters);
-            self.handshakers
-                .push(spawn(handshaker_name(index), move || handshaker.run())?);
-        }
-        let (stop, stopped) = crossbeam_channel::bounded(0);
-        self.upkeep_stop = Some(stop);
-        if self.shared.door.is_locked() {
-            let mailboxes = self.mailboxes.clone();
-            let stopped = stopped.clone();
-            let serve = move || logins::run(&logins, &mailboxes, &stopped);
-            self.logins = Some(spawn("larder-logins".to_owned(), serve)?);
-        }
-        let shared = Arc::clone(&self.shared);
-        let mailboxes = self.mailboxes.clone();
-        let beat = Arc::clone(&self.upkeep_beat);
-        let keep = move || upkeep::run(&shared, &mailboxes, &beat, &stopped);
-        self.upkeep = Some(spawn(UPKEEP.to_owned(), keep)?);
-        let acceptor = Acceptor::new(
+        let doors = Doors {
             accept_poll,
             listeners,
-            Arc::clone(&self.shared),
-            Arc::clone(&self.gate),
-            Arc::clone(census),
-            (self.mailboxes.clone(), self.handshaker_mailboxes.clone()),
-            Arc::clone(&self.stopping),
-        )
-        .map_err(StartError::System)?;
-        self.acceptor = Some(spawn(ACCEPTOR.to_owned(), || acceptor.run())?);
-        Ok(())
+            census,
+            seats,
+            handshaker_seats,
+            logins,
+            peers,
+            orders,
+        };
+        Opening::begin(server, doors, is_kept)
     }
 }
 
@@ -600,6 +568,15 @@ fn seats(count: usize) -> io::Result<(Vec<Arc<Mailbox>>, Vec<Seat>)> {
         });
     }
     Ok((mailboxes, seats))
+}
+
+/// Makes the listeners known to who asks for all sockets.
+fn enter_listeners(listeners: &[Listener], census: &Census, now_s: u32) {
+    for listener in listeners {
+        let place = listener.place.clone();
+        let info = Info::listener(listener.descriptor(), place, now_s);
+        census.enter(Arc::new(info));
+    }
 }
 
 /// Deals the sockets for datagrams out to the workers.

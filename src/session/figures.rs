@@ -490,7 +490,20 @@ fn larder(shared: &Shared, now: Now, list: &mut List<'_>) {
         ("index_bytes", store.index_bytes),
         ("reassign_evictions", store.reassign_evictions),
     ]);
-    if let Some(facts) = shared.host.facts().tls {
+    let facts = shared.host.facts();
+    if let Some(facts) = facts.snapshot {
+        list.numbers(&[
+            ("snapshot_in_progress", u64::from(facts.is_taking)),
+            ("snapshots", facts.taken),
+            ("snapshot_failures", facts.failures),
+            ("snapshot_restored_items", facts.restored_items),
+            ("snapshot_last_time", facts.last.unix_s.unsigned_abs()),
+            ("snapshot_last_ms", facts.last.took_ms),
+            ("snapshot_last_items", facts.last.items),
+            ("snapshot_last_bytes", facts.last.size),
+        ]);
+    }
+    if let Some(facts) = facts.tls {
         let left_s = facts.not_after_unix_s - now_unix_s;
         list.word("tls_certificate_ends", &facts.not_after_unix_s.to_string());
         // Below zero once it has ended.

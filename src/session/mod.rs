@@ -128,8 +128,23 @@ pub trait Host: Send + Sync {
         ticket.run();
         true
     }
+    /// Has a snapshot of all items written.
+    fn snapshot(&self) -> SnapshotReply {
+        SnapshotReply::Off
+    }
     /// Process and server facts for `stats`.
     fn facts(&self) -> Facts;
+}
+
+/// What [`Host::snapshot`] has come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SnapshotReply {
+    /// It is being written from now on.
+    Begun,
+    /// One is being written already, or the daemon begins or ends.
+    Busy,
+    /// The settings name no file for it.
+    Off,
 }
 
 /// What one call of [`Host::kill`] has come to.
@@ -164,6 +179,36 @@ pub struct Facts {
     pub total_connections: u64,
     /// About TLS, when it is on.
     pub tls: Option<TlsFacts>,
+    /// About snapshots, when there is a file for them.
+    pub snapshot: Option<SnapshotFacts>,
+}
+
+/// What is told about snapshots.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SnapshotFacts {
+    /// Whether one is being written.
+    pub is_taking: bool,
+    /// Snapshots written.
+    pub taken: u64,
+    /// Snapshots that could not be written.
+    pub failures: u64,
+    /// Items that came from one at the start.
+    pub restored_items: u64,
+    /// The last one; all zero before the first.
+    pub last: SnapshotTaken,
+}
+
+/// A snapshot that was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SnapshotTaken {
+    /// When it was ended, in Unix time.
+    pub unix_s: i64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Items in it.
+    pub items: u64,
+    /// Bytes of the file.
+    pub size: u64,
 }
 
 /// What `stats` tells about TLS.

@@ -38,6 +38,7 @@ mod restart;
 mod rights;
 mod sasl;
 mod siege;
+mod snapshot;
 mod support;
 mod systemd;
 mod tls;

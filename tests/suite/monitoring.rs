@@ -81,6 +81,8 @@ fn start() -> (Server, SocketAddr) {
         &words,
         "--admin",
         "127.0.0.1:0",
+        "--snapshot",
+        "FOLDER/snapshot",
     ]);
     let address = admin_address(&server);
     let mut client = server.connect();

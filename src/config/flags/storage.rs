@@ -276,6 +276,51 @@ pub(super) const ROWS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        name: "snapshot",
+        kind: Kind::Value("FILE"),
+        group: Group::Memory,
+        help: "Keep a copy of all items in this file. It is read at the start, before clients are \
+               served, by a larderd of any size and shape. It is written by an orderly stop, by \
+               SIGUSR2, through the admin listener, and every --snapshot-interval; workers go on \
+               meanwhile. After a crash items are as they were then.",
+        apply: |config, value| {
+            config.snapshot_file = Some(PathBuf::from(text(value)?));
+            Ok(())
+        },
+        show: |config| {
+            let file = config.snapshot_file.as_ref();
+            file.map_or_else(String::new, |file| file.display().to_string())
+        },
+        ..ROW
+    },
+    Setting {
+        name: "snapshot-interval",
+        extended: Some("snapshot_interval"),
+        kind: Kind::Value("SECONDS"),
+        group: Group::Memory,
+        help: "Write the snapshot so often; 0 only when asked to, and at the stop.",
+        apply: |config, value| {
+            config.snapshot_interval_s = integer(value, 0..=31_536_000)?;
+            Ok(())
+        },
+        show: |config| config.snapshot_interval_s.to_string(),
+        ..ROW
+    },
+    Setting {
+        name: "snapshot-rate",
+        extended: Some("snapshot_rate"),
+        kind: Kind::Value("MEGABYTES"),
+        group: Group::Memory,
+        help: "Megabytes of a snapshot that are written in a second while clients are served; 0 \
+               is no bound.",
+        apply: |config, value| {
+            config.snapshot_rate = integer::<u64>(value, 0..=1_048_576)? << 20;
+            Ok(())
+        },
+        show: |config| (config.snapshot_rate >> 20).to_string(),
+        ..ROW
+    },
+    Setting {
         name: "disable-evictions",
         short: Some('M'),
         group: Group::Eviction,

@@ -86,6 +86,15 @@ os.execv(sys.argv[1], sys.argv[1:])
         Self::spawn(command, flags, environment, false)
     }
 
+    /// As [`Self::start`], by a shell that runs this script before, such as `ulimit -n 100`.
+    #[track_caller]
+    pub(crate) fn start_after(script: &str, flags: &[&str]) -> Self {
+        let script = format!("{script}; exec \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, "sh"]).arg(larderd());
+        Self::spawn(prepared(command), flags, &[], true)
+    }
+
     /// Starts memcached, if there is one, in the same way.
     #[track_caller]
     pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
