@@ -161,12 +161,20 @@ impl Clock {
         unix_us().saturating_add_signed(moved_us)
     }
 
-    /// Moves the clock by a number of seconds, for tests.
+    /// Moves the clock by a number of seconds, for tests. One that stands still moves by these and by
+    /// nothing that has passed meanwhile.
     pub fn shift(&self, by_s: i64) {
         self.moved_s.fetch_add(by_s, Ordering::Relaxed);
-        let was_paused = self.paused.swap(false, Ordering::Relaxed);
-        self.tick();
-        self.paused.store(was_paused, Ordering::Relaxed);
+        if !self.paused.load(Ordering::Relaxed) {
+            self.tick();
+            return;
+        }
+        let now = self.now();
+        let uptime_s = u32::try_from(i64::from(now.uptime_s).saturating_add(by_s));
+        let uptime_s = uptime_s.unwrap_or(0).max(self.first_s);
+        let unix_s = now.unix_s.saturating_add(by_s);
+        self.unix_s.store(unix_s, Ordering::Relaxed);
+        self.uptime_s.store(uptime_s, Ordering::Relaxed);
     }
 
     /// Stops or restarts the clock, for tests.
@@ -225,6 +233,25 @@ mod tests {
         assert!((5000..5060).contains(&Clock::resume(5000).now().uptime_s));
         let first = Clock::resume(0).now().uptime_s;
         assert!((FIRST_UPTIME_S..FIRST_UPTIME_S + 60).contains(&first));
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_moves_by_what_it_is_told_and_by_nothing_else() {
+        let clock = Clock::start();
+        let before = clock.now();
+        clock.pause(true);
+        // As if it had stood still for a while already.
+        let clock = Clock {
+            origin: clock.origin.checked_sub(Duration::from_secs(7)).unwrap(),
+            ..clock
+        };
+        clock.shift(50);
+        clock.shift(-20);
+        let after = clock.now();
+        assert_eq!(after.uptime_s, before.uptime_s + 30);
+        assert_eq!(after.unix_s, before.unix_s + 30);
+        clock.pause(false);
+        assert!(clock.now().uptime_s >= before.uptime_s + 37);
     }
 
     #[test]
