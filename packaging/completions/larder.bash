@@ -700,12 +700,16 @@ _larder() {
             return 0
             ;;
         larder__subcmd__clients)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help list kill help"
+            opts="-s -h --limit --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help list kill help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -864,12 +868,16 @@ _larder() {
             return 0
             ;;
         larder__subcmd__clients__subcmd__list)
-            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            opts="-s -h --limit --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -445,6 +445,7 @@ complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l tls -d 'Encryp
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l binary -d 'Speak the binary protocol, to a daemon that speaks nothing else'
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -l json -d 'Print JSON, for programs'
 complete -c larder -n "__fish_larder_using_subcommand bigkeys" -s h -l help -d 'Print help'
+complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l limit -d 'Show so many, and how many there are' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -s s -l server -d 'The daemon to ask: a host with its port, or the path of a unix socket; several with commas, or given again [env: LARDER_SERVER] [default: 127.0.0.1:11211]' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l placement -d 'With several daemons: send a key where this client puts it, such as ketama-weighted; see `larder cluster owner --help`' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -l timeout -d 'Longest wait for the daemon [default: 5]' -r
@@ -463,6 +464,7 @@ complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_se
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -f -a "list" -d 'Print who is connected, which is done without a command too'
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -f -a "kill" -d 'Close a connection, or all of an address'
 complete -c larder -n "__fish_larder_using_subcommand clients; and not __fish_seen_subcommand_from list kill help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l limit -d 'Show so many, and how many there are' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -s s -l server -d 'The daemon to ask: a host with its port, or the path of a unix socket; several with commas, or given again [env: LARDER_SERVER] [default: 127.0.0.1:11211]' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l placement -d 'With several daemons: send a key where this client puts it, such as ketama-weighted; see `larder cluster owner --help`' -r
 complete -c larder -n "__fish_larder_using_subcommand clients; and __fish_seen_subcommand_from list" -l timeout -d 'Longest wait for the daemon [default: 5]' -r

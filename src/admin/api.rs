@@ -5,9 +5,15 @@ use serde_json::{Map, Value, json};
 use super::figures::{Figures, Numbered};
 use super::state::State;
 use crate::config::{Config, flags};
-use crate::session::Shared;
 use crate::session::figures::{Group, config_in_force, show};
+use crate::session::{Choice, Chosen, Shared};
 use crate::time::Now;
+
+/// Clients that are told of at once, unless another number is asked for.
+pub(super) const CLIENT_COUNT_DEFAULT: usize = 100;
+
+/// Most clients that are told of at once: some hundred kilobytes.
+pub(super) const CLIENT_COUNT_MAX: usize = 1000;
 
 /// What JSON is called over HTTP.
 pub(super) const CONTENT_TYPE: &str = "application/json";
@@ -161,12 +167,12 @@ pub(super) fn threads(state: &State, now: Now) -> Value {
 
 /// Objects that have the number they are listed by under this name. `words` are text also where
 /// they look like numbers.
-fn listed(
-    by_number: impl IntoIterator<Item = (u32, Vec<(String, String)>)>,
+fn listed<N: Into<Value>>(
+    by_number: impl IntoIterator<Item = (N, Vec<(String, String)>)>,
     number_name: &str,
     words: &[&str],
 ) -> Vec<Value> {
-    let one = |(number, figures): (u32, Vec<(String, String)>)| {
+    let one = |(number, figures): (N, Vec<(String, String)>)| {
         let texts = figures
             .iter()
             .filter(|(name, _)| words.contains(&name.as_str()));
@@ -181,11 +187,40 @@ fn listed(
     by_number.into_iter().map(one).collect()
 }
 
-/// `/api/v1/clients`: who is connected, as `stats clients`.
-pub(super) fn clients(state: &State, now: Now) -> Value {
-    let clients = Numbered::gather(&state.shared, now, Group::Clients, "");
-    let clients = listed(clients.by_number, "id", &["user"]);
-    json!({ "clients": clients })
+/// `/api/v1/clients`: who is connected, as `stats clients`, those behind a number and no more than
+/// so many; `next` is the number to go on behind, if there are others.
+pub(super) fn clients(state: &State, now: Now, after: u64, limit: usize) -> Value {
+    let (clients, chosen) = chosen_clients(state, now, Choice::Behind(after), limit);
+    let is_all = chosen.meant <= clients.len() as u64;
+    let last = clients.last().map_or(&Value::Null, |client| &client["id"]);
+    json!({
+        "connected": chosen.connected,
+        "next": if is_all { &Value::Null } else { last },
+        "clients": clients,
+    })
+}
+
+/// Some clients, and how many there are.
+pub(super) fn chosen_clients(
+    state: &State,
+    now: Now,
+    choice: Choice,
+    count: usize,
+) -> (Vec<Value>, Chosen) {
+    let mut clients: Vec<(u64, Vec<(String, String)>)> = Vec::new();
+    let host = &state.shared.host;
+    let chosen = host.chosen_clients(now, choice, count, &mut |name, text| {
+        let Some((id, name)) = name.split_once(':') else {
+            return;
+        };
+        let id = id.parse().unwrap_or(0);
+        let figure = (name.to_owned(), text.to_owned());
+        match clients.last_mut() {
+            Some((last, figures)) if *last == id => figures.push(figure),
+            Some(_) | None => clients.push((id, vec![figure])),
+        }
+    });
+    (listed(clients, "id", &["user"]), chosen)
 }
 
 /// The figures of a numbered list, in its order. Some are text

@@ -1,5 +1,6 @@
 //! Which answer a path stands for, and what it says.
 
+use std::str::FromStr;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -67,7 +68,11 @@ const PLACES: &[(&str, Place, &str)] = &[
         Place::Waste,
         "memory without items, and advice",
     ),
-    ("/api/v1/clients", Place::Clients, "who is connected"),
+    (
+        "/api/v1/clients",
+        Place::Clients,
+        "who is connected; ?limit=COUNT and ?after=ID",
+    ),
     ("/api/v1/slow", Place::Slow, "what took long"),
     ("/api/v1/threads", Place::Threads, "what each worker does"),
     (
@@ -166,7 +171,7 @@ fn tell(state: &State, place: Place, request: &Request<'_>, may_change: bool) ->
         Place::HotKeys => json(&api::hot_keys(state, now)),
         Place::Ttl => json(&api::ttl(state, now)),
         Place::Waste => json(&api::waste(state, now)),
-        Place::Clients => json(&api::clients(state, now)),
+        Place::Clients => clients(state, now, request),
         Place::Slow => json(&api::slow(state, now)),
         Place::Threads => json(&api::threads(state, now)),
         Place::Cluster => json(&api::cluster(state, now)),
@@ -184,12 +189,28 @@ fn history(state: &State, request: &Request<'_>) -> Answer {
     let span = request
         .asks("span")
         .map_or(Some(Span::default()), Span::parse);
-    let since = request
-        .asks("since")
-        .map_or(Some(0), |text| text.parse().ok());
-    match (span, since) {
+    match (span, number_asked(request, "since")) {
         (Some(span), Some(since)) => json(&page::history(state, span, since)),
         _ => Answer::refusal(Status::BadRequest),
+    }
+}
+
+fn clients(state: &State, now: Now, request: &Request<'_>) -> Answer {
+    let limit = request
+        .asks("limit")
+        .map_or(Some(api::CLIENT_COUNT_DEFAULT), |text| text.parse().ok())
+        .filter(|limit| (1..=api::CLIENT_COUNT_MAX).contains(limit));
+    match (limit, number_asked(request, "after")) {
+        (Some(limit), Some(after)) => json(&api::clients(state, now, after, limit)),
+        _ => Answer::refusal(Status::BadRequest),
+    }
+}
+
+/// A number that a query may have; 0 when it has none, `None` when it has something else.
+fn number_asked<N: FromStr + Default>(request: &Request<'_>, name: &str) -> Option<N> {
+    match request.asks(name) {
+        None => Some(N::default()),
+        Some(text) => text.parse().ok(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `larder hotkeys`, `bigkeys` and `clients`: what is asked for most, what is largest, and who is
 //! connected, as the daemon tells it.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 
 use super::cluster::table;
@@ -219,9 +219,11 @@ pub(super) fn bigkeys(session: &Session, _arguments: &ArgMatches) -> Result<(), 
 pub(super) fn clients_command() -> Command {
     Command::new("clients")
         .about("Show who is connected, or close connections")
+        .arg(limit_argument())
         .subcommand(
             Command::new("list")
                 .about("Print who is connected, which is done without a command too")
+                .arg(limit_argument())
                 .after_help("Example:\n  larder clients list"),
         )
         .subcommand(
@@ -237,20 +239,50 @@ pub(super) fn clients_command() -> Command {
         )
         .after_help(
             "Of memcached it shows what `stats conns` tells, and can close nothing.\n\nExamples:\n  \
-             larder clients\n  larder clients --json",
+             larder clients\n  larder clients --limit 10 --json",
         )
+}
+
+fn limit_argument() -> Arg {
+    Arg::new("limit")
+        .long("limit")
+        .value_name("COUNT")
+        .help("Show so many, and how many there are")
+        .value_parser(value_parser!(u64).range(1..))
+}
+
+/// What a daemon tells of the first clients, and how many there are. What is told of the others is
+/// not kept.
+fn first_clients(connection: &mut Connection, limit: u64) -> Result<(Report, u64), Error> {
+    let mut first = Report::new();
+    let (mut count, mut last) = (0, String::new());
+    let mut see = |name: String, value| {
+        let number = name.split(':').next().unwrap_or_default();
+        if number != last {
+            number.clone_into(&mut last);
+            count += 1;
+        }
+        if count <= limit {
+            first.push((name, value));
+        }
+    };
+    match connection.stats_each(&[b"clients"], &mut see) {
+        Err(Error::Lacks(_)) => connection.stats_each(&[b"conns"], &mut see)?,
+        other => other?,
+    }
+    Ok((first, count))
 }
 
 /// Shows who is connected, or closes connections.
 pub(super) fn clients(session: &Session, arguments: &ArgMatches) -> Result<(), Error> {
-    if let Some(("kill", arguments)) = arguments.subcommand() {
-        return kill(session, arguments);
-    }
+    let arguments = match arguments.subcommand() {
+        Some(("kill", arguments)) => return kill(session, arguments),
+        Some((_, arguments)) => arguments,
+        None => arguments,
+    };
+    let limit = arguments.get_one("limit").copied().unwrap_or(u64::MAX);
     session.each(|_, connection| {
-        let report = match connection.stats(&[b"clients"]) {
-            Err(Error::Lacks(_)) => connection.stats(&[b"conns"])?,
-            other => other?,
-        };
+        let (report, count) = first_clients(connection, limit)?;
         let clients = rows(&report, "");
         let heading = [
             "ID", "ADDRESS", "USER", "TLS", "PROTOCOL", "STATE", "LAST", "AGE S", "IDLE S",
@@ -281,8 +313,12 @@ pub(super) fn clients(session: &Session, arguments: &ArgMatches) -> Result<(), E
                 ]
             })
             .collect();
+        let mut text = table([&heading].into_iter().chain(&lines));
+        if count > limit {
+            text.push_str(&format!("{limit} of {count}\n"));
+        }
         Ok(Shown {
-            text: table([&heading].into_iter().chain(&lines)),
+            text,
             json: numbered(&clients, "id"),
         })
     })

@@ -325,13 +325,27 @@ impl Connection {
     ///
     /// [`Error::Lacks`] when there is no such group, [`Error::Refused`] and [`Error::Broken`].
     pub fn stats(&mut self, group: &[&[u8]]) -> Result<Report, Error> {
-        let mut report = Vec::new();
+        let mut report = Report::new();
+        self.stats_each(group, &mut |name, value| report.push((name, value)))?;
+        Ok(report)
+    }
+
+    /// As [`Self::stats`], each line handed to `see` as it comes: for reports that may be long.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::stats`].
+    pub fn stats_each(
+        &mut self,
+        group: &[&[u8]],
+        see: &mut dyn FnMut(String, String),
+    ) -> Result<(), Error> {
         if self.is_binary() {
             let key = group.join(&b' ');
             let mut bytes = Vec::new();
             Request::new(Opcode::Stat, &key).push(&mut bytes);
             self.send(&bytes)?;
-            while let Some(entry) = self.packet(|packet| {
+            while let Some((name, value)) = self.packet(|packet| {
                 // A report has groups that are not there as any other key that is not.
                 if packet.status == Status::NotFound as u16 {
                     return Err(Error::Lacks("it has no such report".to_owned()));
@@ -340,9 +354,9 @@ impl Connection {
                 let entry = (text(packet.key), text(packet.value));
                 Ok((!packet.key.is_empty()).then_some(entry))
             })?? {
-                report.push(entry);
+                see(name, value);
             }
-            return Ok(report);
+            return Ok(());
         }
         let mut words: Vec<&[u8]> = vec![b"stats"];
         words.extend_from_slice(group);
@@ -350,10 +364,10 @@ impl Connection {
         loop {
             let line = self.line()?;
             match Reply::parse(&line) {
-                Reply::Stat { name, value } => report.push((text(name), text(value))),
-                Reply::End => return Ok(report),
+                Reply::Stat { name, value } => see(text(name), text(value)),
+                Reply::End => return Ok(()),
                 // `stats reset` says a word of its own.
-                Reply::Done => return Ok(report),
+                Reply::Done => return Ok(()),
                 _ => return Err(other(&line)),
             }
         }

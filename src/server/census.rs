@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::mailbox::ip_and_port;
-use crate::session::{Asked, Dialect, Doing, Killed, Peer};
+use crate::session::{Asked, Choice, Chosen, Dialect, Doing, FIRST, Killed, Peer};
 use crate::stats::Counter;
 
 /// Sockets shown in one piece of a list: a few dozen microseconds' worth.
@@ -518,6 +518,47 @@ impl Census {
         next
     }
 
+    /// Shows those of all clients that are chosen, up to so many. Looks at everybody, a piece at a
+    /// time, and writes only about those who are shown.
+    pub(super) fn show_chosen(
+        &self,
+        now_s: u32,
+        current: &[i32],
+        choice: Choice,
+        count: usize,
+        see: &mut dyn FnMut(&str, &str),
+    ) -> Chosen {
+        let mut chosen = Chosen::default();
+        // By rank, and by number among equals.
+        let mut first: BTreeMap<(u64, u64), Known> = BTreeMap::new();
+        let mut next = Some(FIRST);
+        while let Some(after) = next {
+            let (some, behind) = self.some(after, SEARCH_COUNT);
+            next = behind;
+            for (info, user) in some {
+                if info.role != Role::Client {
+                    continue;
+                }
+                chosen.connected += 1;
+                let rank = match choice {
+                    Choice::Behind(id) if info.id <= id => continue,
+                    Choice::Behind(_) => info.id,
+                    Choice::Busiest => u64::MAX - info.requests.get(),
+                };
+                chosen.meant += 1;
+                first.insert((rank, info.id), (info, user));
+                if first.len() > count {
+                    first.pop_last();
+                }
+            }
+        }
+        for (info, user) in first.into_values() {
+            let is_current = current.contains(&info.descriptor);
+            info.show_client(now_s, is_current, user.as_deref(), see);
+        }
+        chosen
+    }
+
     /// Dooms those of some clients who are meant; `tell` their threads. `None` when nobody can
     /// be meant.
     pub(super) fn kill(&self, who: &str, after: i32, tell: &mut dyn FnMut(Seat)) -> Option<Killed> {
@@ -556,7 +597,7 @@ mod tests {
 
     fn gather(show: impl Fn(i32, &mut dyn FnMut(&str, &str)) -> Option<i32>) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut next = Some(crate::session::FIRST);
+        let mut next = Some(FIRST);
         while let Some(after) = next {
             next = show(after, &mut |key, value| {
                 lines.push(format!("{key} {value}"))
@@ -642,6 +683,32 @@ mod tests {
             let descriptor = count + i32::try_from(extra).unwrap();
             census.admit(descriptor, arrival(None, None, listener()));
         }
+    }
+
+    #[test]
+    fn some_clients_are_chosen_by_number_or_by_requests() {
+        let census = Census::default();
+        census.enter(Arc::new(Info::listener(3, listener(), 2)));
+        // Numbers rise while descriptors fall.
+        for (descriptor, requests) in [(9, 5), (8, 7), (7, 0), (6, 7)] {
+            let info = census.admit(descriptor, arrival(None, None, listener()));
+            info.requests.add(requests);
+        }
+        let shown = |choice, count| {
+            let mut ids = Vec::new();
+            let chosen = census.show_chosen(9, &[], choice, count, &mut |name, _| {
+                ids.extend(
+                    name.strip_suffix(":fd")
+                        .map(|id| id.parse::<u64>().unwrap()),
+                );
+            });
+            (ids, chosen.connected, chosen.meant)
+        };
+        assert_eq!(shown(Choice::Behind(0), 2), (vec![1, 2], 4, 4));
+        assert_eq!(shown(Choice::Behind(2), 2), (vec![3, 4], 4, 2));
+        assert_eq!(shown(Choice::Behind(4), 2), (vec![], 4, 0));
+        assert_eq!(shown(Choice::Busiest, 3), (vec![2, 4, 1], 4, 4));
+        assert_eq!(shown(Choice::Busiest, 9), (vec![2, 4, 1, 3], 4, 4));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::mailbox::{Letter, Mailbox};
 use super::snapshot::Snapshots;
 use super::tls::Tls;
 use crate::config::log_level;
-use crate::session::{Facts, Host, Killed, SnapshotReply, Ticket};
+use crate::session::{Choice, Chosen, Facts, Host, Killed, SnapshotReply, Ticket};
 use crate::stats::Counters;
 use crate::time::Now;
 
@@ -60,6 +60,17 @@ impl Host for ServerHost {
     fn clients(&self, now: Now, after: i32, see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
         self.census
             .show_clients(now.uptime_s, &self.current(), after, see)
+    }
+
+    fn chosen_clients(
+        &self,
+        now: Now,
+        choice: Choice,
+        count: usize,
+        see: &mut dyn FnMut(&str, &str),
+    ) -> Chosen {
+        self.census
+            .show_chosen(now.uptime_s, &self.current(), choice, count, see)
     }
 
     fn kill(&self, who: &str, after: i32) -> Option<Killed> {

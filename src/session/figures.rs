@@ -28,8 +28,6 @@ pub const VERSION_OWN: &str = env!("CARGO_PKG_VERSION");
 pub enum Group {
     /// `stats bigkeys`. Takes some milliseconds: for who has no clients to keep waiting.
     BigKeys,
-    /// `stats clients`.
-    Clients,
     /// `stats cluster`.
     Cluster,
     /// `stats conns`.
@@ -68,13 +66,6 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
     match group {
         Group::BigKeys => insight::big_keys(shared, now, list),
         Group::Cluster => discovery::stats(shared, &mut |name, value| list.word(name, value)),
-        Group::Clients => {
-            let mut next = Some(FIRST);
-            while let Some(after) = next {
-                let see = &mut |name: &str, value: &str| list.word(name, value);
-                next = shared.host.clients(now, after, see);
-            }
-        }
         Group::Conns => {
             let mut next = Some(FIRST);
             while let Some(after) = next {

@@ -89,6 +89,24 @@ pub struct Shared {
     pub host: Box<dyn Host>,
 }
 
+/// Which clients are shown where not all are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Choice {
+    /// Those whose numbers are above this one, the lowest first: who came first.
+    Behind(u64),
+    /// Those with most requests, most first.
+    Busiest,
+}
+
+/// How many clients there were to choose from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Chosen {
+    /// All that are connected.
+    pub connected: u64,
+    /// Those that the choice is about, shown or not.
+    pub meant: u64,
+}
+
 /// What a session may ask of the process around it.
 pub trait Host: Send + Sync {
     /// Stops the daemon as SIGINT does, or as SIGUSR1 does when `graceful`.
@@ -105,6 +123,16 @@ pub trait Host: Send + Sync {
     /// 5 is a number that no other connection of this daemon ever has.
     fn clients(&self, _now: Now, _after: i32, _see: &mut dyn FnMut(&str, &str)) -> Option<i32> {
         None
+    }
+    /// Shows as [`Self::clients`] does up to `count` clients, in the order of their choice.
+    fn chosen_clients(
+        &self,
+        _now: Now,
+        _choice: Choice,
+        _count: usize,
+        _see: &mut dyn FnMut(&str, &str),
+    ) -> Chosen {
+        Chosen::default()
     }
     /// Has clients closed by their workers: the one of this number, or all of this address, with
     /// a port or without. Goes on behind `after` as [`Self::connections`] does. `None` when `who`

@@ -432,6 +432,38 @@ fn the_api_tells_what_stats_tells() {
 }
 
 #[test]
+fn clients_are_told_a_page_at_a_time() {
+    let (server, address) = start(&[]);
+    let _others = [(); 4].map(|()| {
+        let mut other = server.connect();
+        other.sync();
+        other
+    });
+    let first = json(address, "/api/v1/clients?limit=3");
+    assert_eq!(
+        (&first["connected"], &first["next"]),
+        (&4.into(), &first["clients"][2]["id"])
+    );
+    let path = format!("/api/v1/clients?limit=3&after={}", first["next"]);
+    let rest = json(address, &path);
+    assert_eq!(
+        (&rest["connected"], &rest["next"]),
+        (&4.into(), &Value::Null)
+    );
+    let ids = [&first, &rest].map(|page| page["clients"].as_array().expect("a list").iter());
+    let ids: Vec<u64> = ids
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["id"].as_u64())
+        .collect();
+    assert!(ids.len() == 4 && ids.is_sorted(), "{ids:?}");
+    for wrong in ["limit=0", "limit=1001", "limit=x", "after=-1", "after="] {
+        let answer = ask(address, &format!("/api/v1/clients?{wrong}"), "");
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
+}
+
+#[test]
 fn a_connection_carries_many_requests_and_their_answers_in_order() {
     // Without the system calls, too, that serving does not need.
     let (_server, address) = start(&["-o", "drop_privileges"]);

@@ -170,6 +170,14 @@ fn clients_are_listed_and_closed() {
     let mut idle = all.iter().filter(|client| client["last_command"] == "mn");
     let id = idle.next().expect("the other client")["id"].to_string();
     assert!(says(&address, &["clients", "list"]).contains("127.0.0.1"));
+    let text = says(&address, &["clients", "list", "--limit", "1"]);
+    assert!(
+        text.lines().count() == 3 && text.ends_with("1 of 2\n"),
+        "{text}"
+    );
+    let listed = tells(&address, &["clients", "--limit", "1"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    fails(&address, &["clients", "--limit", "0"], 2, "--limit");
     assert_eq!(tells(&address, &["clients", "kill", &id])["killed"], true);
     other.expect_close();
     fails(&address, &["clients", "kill", &id], 1, "not found");

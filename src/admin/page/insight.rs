@@ -9,6 +9,7 @@ use super::view::{Cell, Kind, Row, Table};
 use super::words::{self, NONE};
 use crate::admin::api;
 use crate::admin::state::State;
+use crate::session::Choice;
 use crate::time::Now;
 
 /// Keys and prefixes that are shown of those that the API tells.
@@ -31,24 +32,18 @@ pub(super) fn tables(state: &State, now: Now) -> Vec<Table> {
         hot_prefixes(hot.as_ref()),
         big_keys(big.as_ref()),
         ttl(&api::ttl(state, now)),
-        clients(api::clients(state, now)),
+        clients(state, now),
         slow(&api::slow(state, now), now),
     ]
 }
 
-fn clients(mut told: Value) -> Table {
-    let mut all: Vec<Value> = match told["clients"].take() {
-        Value::Array(all) => all,
-        _ => Vec::new(),
-    };
-    let count = all.len();
-    all.sort_by_cached_key(|one| std::cmp::Reverse(whole(one, "requests")));
-    all.truncate(CLIENT_COUNT_MAX);
-    let note = if count > all.len() {
+fn clients(state: &State, now: Now) -> Table {
+    let (all, chosen) = api::chosen_clients(state, now, Choice::Busiest, CLIENT_COUNT_MAX);
+    let note = if chosen.connected > all.len() as u64 {
         format!(
             "{} of {}: those that have asked most.",
             all.len(),
-            words::count(count as u64)
+            words::count(chosen.connected)
         )
     } else {
         "Those that have asked most stand first.".to_owned()
