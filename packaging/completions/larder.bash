@@ -94,6 +94,9 @@ _larder() {
             larder,slow)
                 cmd="larder__subcmd__slow"
                 ;;
+            larder,snapshot)
+                cmd="larder__subcmd__snapshot"
+                ;;
             larder,stats)
                 cmd="larder__subcmd__stats"
                 ;;
@@ -241,6 +244,9 @@ _larder() {
             larder__subcmd__help,slow)
                 cmd="larder__subcmd__help__subcmd__slow"
                 ;;
+            larder__subcmd__help,snapshot)
+                cmd="larder__subcmd__help__subcmd__snapshot"
+                ;;
             larder__subcmd__help,stats)
                 cmd="larder__subcmd__help__subcmd__stats"
                 ;;
@@ -284,7 +290,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
+            opts="-s -h -V --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help --version set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads snapshot latency monitor bench cluster help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1754,7 +1760,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__help)
-            opts="set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads latency monitor bench cluster help"
+            opts="set add replace append prepend cas get gat touch incr decr delete flush keys inspect dump load stats version top doctor hotkeys bigkeys clients slow threads snapshot latency monitor bench cluster help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2216,6 +2222,20 @@ _larder() {
             return 0
             ;;
         larder__subcmd__help__subcmd__slow)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        larder__subcmd__help__subcmd__snapshot)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2884,6 +2904,60 @@ _larder() {
             return 0
             ;;
         larder__subcmd__slow)
+            opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --placement)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        larder__subcmd__snapshot)
             opts="-s -h --server --cluster --placement --timeout --user --password-file --allow-cleartext --tls --tls-ca --tls-cert --tls-key --tls-server-name --binary --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

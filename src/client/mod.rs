@@ -30,6 +30,7 @@ mod report;
 pub mod requests;
 mod restore;
 mod scram;
+mod snapshot;
 pub mod stream;
 pub mod tls;
 mod top;
@@ -164,6 +165,10 @@ pub const COMMANDS: &[Verb] = &[
     Verb {
         command: workers::threads_command,
         run: workers::threads,
+    },
+    Verb {
+        command: snapshot::command,
+        run: snapshot::run,
     },
     Verb {
         command: latency::command,

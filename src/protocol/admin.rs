@@ -25,6 +25,8 @@ pub enum Admin<'a> {
     Lru(Lru),
     /// `refresh_certs`.
     RefreshCerts,
+    /// `snapshot`.
+    Snapshot,
     /// `shutdown`.
     Shutdown {
         /// As SIGUSR1 does, instead of SIGINT.
@@ -254,6 +256,7 @@ pub fn decode<'a>(verb: &[u8], mut tokens: Tokens<'a>) -> Result<Option<Admin<'a
             _ => return Err(ProtocolError::ClientUsage),
         },
         b"refresh_certs" => Admin::RefreshCerts,
+        b"snapshot" => Admin::Snapshot,
         b"debugtime" => Admin::DebugTime(debug_time(tokens)?),
         _ => return Ok(None),
     };

@@ -137,6 +137,10 @@ errors! {
     ReassignSame = "SAME src and dst class are identical",
     /// `shutdown` without `-A`. The colon is memcached's.
     ShutdownNotEnabled = "SERVER_ERROR: shutdown not enabled",
+    /// A snapshot is being written already.
+    SnapshotBusy = "BUSY a snapshot is being written already",
+    /// `snapshot` without `--snapshot`.
+    SnapshotsNotEnabled = "CLIENT_ERROR snapshots not enabled",
     /// `lru_crawler sleep` above a second.
     SleepTooLong = "CLIENT_ERROR sleep must be one second or less",
     /// The user has as many connections as may be.

@@ -4,7 +4,7 @@ use super::dump::Dump;
 use super::listing::Task;
 use super::report::Reader;
 use super::turn::Turn;
-use super::{Flow, Next, Session, Shared, State, report};
+use super::{Flow, Next, Session, Shared, SnapshotReply, State, report};
 use crate::protocol::ProtocolError;
 use crate::protocol::admin::{Admin, Client, Crawler, DebugTime, Lru, Slabs};
 use crate::protocol::text::reply;
@@ -65,6 +65,11 @@ impl Session {
                 }
                 return Flow::Go;
             }
+            Admin::Snapshot => match shared.host.snapshot() {
+                SnapshotReply::Begun => Ok(reply::OK),
+                SnapshotReply::Busy => Err(ProtocolError::SnapshotBusy),
+                SnapshotReply::Off => Err(ProtocolError::SnapshotsNotEnabled),
+            },
             Admin::DebugTime(_) => Err(ProtocolError::Unknown),
         };
         if !noreply {

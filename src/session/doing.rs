@@ -124,6 +124,8 @@ named! {
     Shutdown "shutdown",
     /// `slabs`.
     Slabs "slabs",
+    /// `snapshot`.
+    Snapshot "snapshot",
     /// `stats`.
     Stats "stats",
     /// `touch`.
@@ -206,6 +208,7 @@ impl Asked {
             Admin::RefreshCerts => Self::RefreshCerts,
             Admin::Shutdown { .. } => Self::Shutdown,
             Admin::Slabs(_) => Self::Slabs,
+            Admin::Snapshot => Self::Snapshot,
             Admin::Stats(_) => Self::Stats,
             Admin::Verbosity(_) => Self::Verbosity,
             Admin::Watch(_) => Self::Watch,

@@ -197,6 +197,7 @@ fn of_admin(command: &Admin<'_>) -> Rule {
         | Admin::RefreshCerts
         | Admin::Shutdown { .. }
         | Admin::Slabs(_)
+        | Admin::Snapshot
         | Admin::Verbosity(_) => ADMIN,
     }
 }

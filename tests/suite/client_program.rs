@@ -59,7 +59,7 @@ fn run_examples(server: &Server) -> Vec<(String, Option<i32>, String)> {
 
 #[test]
 fn every_example_of_the_help_works() {
-    let unwell = run_examples(&Server::start(&[]));
+    let unwell = run_examples(&Server::start(&["--snapshot", "FOLDER/snapshot"]));
     assert!(unwell.is_empty(), "{unwell:#?}");
 }
 

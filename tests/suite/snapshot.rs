@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::admin::{admin_address, get, request};
 use crate::support::process::wait_until;
+use crate::support::program::{fails, says, tells};
 use crate::support::server::run;
 use crate::support::{Client, Server};
 
@@ -34,8 +35,11 @@ impl Place {
         [&["-v", "-A", "--snapshot", file], flags].concat()
     }
 
+    /// A daemon that serves: the file has been read.
     fn start(&self, flags: &[&str]) -> Server {
-        Server::start(&self.flags(flags))
+        let server = Server::start(&self.flags(flags));
+        server.connect().sync();
+        server
     }
 
     /// Everything in the folder.
@@ -474,6 +478,40 @@ fn the_admin_listener_has_one_written_for_who_shows_the_token() {
         .log()
         .contains("there is no file to write")));
     without.connect().sync();
+}
+
+#[test]
+fn the_client_program_waits_until_one_is_written() {
+    let place = Place::new();
+    let server = place.start(&[]);
+    let address = server.address().to_string();
+    server.connect().ask("set k 0 0 1\r\nv\r\n", "STORED\r\n");
+    let size = |place: &Place| std::fs::metadata(&place.file).expect("a snapshot").len();
+    let told = tells(&address, &["snapshot"]);
+    assert_eq!(
+        (&told["items"], &told["bytes"]),
+        (&1.into(), &size(&place).into())
+    );
+    assert!(says(&address, &["snapshot"]).starts_with("1 items in "));
+    // A folder that is gone is no place to write to.
+    std::fs::rename(
+        place.folder.path(),
+        place.folder.path().with_extension("away"),
+    )
+    .expect("another name");
+    let refused = "could not be written";
+    fails(&address, &["snapshot"], 1, refused);
+    std::fs::rename(
+        place.folder.path().with_extension("away"),
+        place.folder.path(),
+    )
+    .expect("its own name");
+    let without = Server::start(&[]);
+    let address = without.address().to_string();
+    fails(&address, &["snapshot"], 1, "snapshots not enabled");
+    without
+        .connect()
+        .ask("snapshot\r\n", "CLIENT_ERROR snapshots not enabled\r\n");
 }
 
 #[test]

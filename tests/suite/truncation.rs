@@ -38,6 +38,7 @@ const COMMANDS: &[&str] = &[
     "lru_crawler crawl 1",
     "shutdown graceful",
     "refresh_certs",
+    "snapshot",
     "extstore item_size 512",
     "mn",
     "mg k s v t f c h l O1 k q",
