@@ -31,7 +31,7 @@ run: ## Build and start larderd on 127.0.0.1:11211, in the foreground, with its 
 		--admin $(ADMIN) $(AS_ROOT) $(ARGS)
 
 test: deps ## Run every test suite
-	PATH="$$PATH:$(CURDIR)/$(PROMETHEUS)/usr/bin" $(CARGO) test --locked
+	$(CARGO) test --locked
 
 check: ## Format, lints, documentation, generated files, house rules
 	$(CARGO) fmt --check
@@ -86,7 +86,8 @@ clean: ## Remove everything that was built or installed here
 deps: $(VENV)/.ready $(NODE_CLIENTS) $(PROMETHEUS)/.ready $(RUST_CLIENT) ## Install what the tests talk to, if it is missing
 	@missing=""; \
 	for need in memcached:memcached memccapable:libmemcached-tools nc:netcat-openbsd \
-		gsasl:gsasl openssl:openssl chromium:chromium; do \
+		gsasl:gsasl openssl:openssl chromium:chromium ip:iproute2 \
+		systemd-analyze:systemd systemd-socket-activate:systemd; do \
 		command -v $${need%%:*} > /dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	ls /usr/lib/*/sasl2/libplain.so > /dev/null 2>&1 || missing="$$missing libsasl2-modules"; \

@@ -355,6 +355,19 @@ fn rustls_is_named_in_one_file_of_each_program() {
 }
 
 #[test]
+fn tests_are_skipped_by_one_function() {
+    let mut broken = Vec::new();
+    for path in files("tests/suite", &[".rs"]) {
+        let name = name(&path);
+        let says_so = text(&path).contains(concat!("skip", "ped: "));
+        if says_so && name != "tests/suite/support/process.rs" {
+            broken.push(format!("{name}: use `skip`, or let the test fail"));
+        }
+    }
+    refuse(&broken);
+}
+
+#[test]
 fn package_hosts_are_not_written_down() {
     let endings = [
         ".rs", ".md", ".toml", ".txt", ".py", ".json", "Makefile", "run",

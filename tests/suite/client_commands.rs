@@ -6,7 +6,7 @@ use crate::support::program::{fails, larder, says, tells};
 /// A daemon of either kind.
 fn servers(flags: &[&str]) -> Vec<Server> {
     let mut servers = vec![Server::start(flags)];
-    servers.extend(Server::memcached(flags));
+    servers.push(Server::memcached(flags));
     servers
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::process::{descriptor_count, patience, wait_until};
+use crate::support::process::{descriptor_count, patience, skip, wait_until};
 use crate::support::{Client, Server};
 
 fn port_of(server: &Server, kind: &str) -> u16 {
@@ -60,7 +60,7 @@ fn a_stale_socket_file_is_replaced() {
 #[test]
 fn several_addresses_serve_the_same_items() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        eprintln!("skipped: this machine has no IPv6");
+        skip("this machine has no IPv6");
         return;
     }
     let server = Server::start_bare(&["-l", "127.0.0.1,[::1]", "-p", "-1", "-U", "0"]);

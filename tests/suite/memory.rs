@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use larder::limits::{COPY_SIZE_MAX, OUTPUT_SIZE_HIGH};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::support::process::{descriptor_limit, resident_size, settled_size};
+use crate::support::process::{descriptor_limit, resident_size, settled_size, skip};
 use crate::support::{Client, Server};
 
 /// Bytes of ours that an idle connection may cost.
@@ -168,7 +168,7 @@ fn without_eviction_a_full_cache_says_so() {
 fn ten_thousand_idle_connections_cost_half_a_kilobyte_each() {
     const COUNT: u64 = 10_000;
     if descriptor_limit() < COUNT + 500 {
-        eprintln!("skipped: this process may not open {COUNT} descriptors");
+        skip(&format!("this process may not open {COUNT} descriptors"));
         return;
     }
     let server = Server::start(&["-c", "11000"]);
@@ -193,7 +193,7 @@ fn ten_thousand_idle_connections_cost_half_a_kilobyte_each() {
 fn a_thousand_clients_that_never_read_cost_a_bounded_amount() {
     const COUNT: u64 = 1000;
     if descriptor_limit() < COUNT + 500 {
-        eprintln!("skipped: this process may not open {COUNT} descriptors");
+        skip(&format!("this process may not open {COUNT} descriptors"));
         return;
     }
     let server = Server::start(&["-c", "2000"]);

@@ -59,9 +59,7 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_page_on_operations_can_be_followed_word_for_word() {
-    if in_path("openssl").is_none() {
-        return;
-    }
+    in_path("openssl");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/operations.md")).expect("the page");
     let folder = tempfile::tempdir().expect("a folder");

@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use rustix::process::Signal;
 
-use crate::support::process::{is_root, patience, wait_until};
+use crate::support::foreign::in_path;
+use crate::support::process::{is_root, patience, skip, wait_until};
 use crate::support::server::{larderd, run};
 use crate::support::{Client, Server};
 
@@ -163,7 +163,7 @@ fn the_watchdog_starves_while_one_thread_stands_still() {
     for thread in ["larder-w1", "larder-accept", "larder-upkeep"] {
         await_food(&manager);
         let Some(frozen) = Frozen::new(server.pid(), thread) else {
-            eprintln!("skipped: this system does not let a test stop a thread");
+            skip("this system does not let a test stop a thread");
             return;
         };
         // Hungry for as long as that, a manager ends the daemon. It would hear of one that is fed
@@ -254,11 +254,7 @@ fn sockets_for_another_process_are_left_alone() {
 /// Starts larderd by systemd's own tool, which serves whoever connects first.
 #[test]
 fn systemds_own_tool_starts_it_at_the_first_connection() {
-    let tool = Path::new("/usr/bin/systemd-socket-activate");
-    if !tool.exists() {
-        eprintln!("skipped: there is no systemd-socket-activate");
-        return;
-    }
+    let tool = in_path("systemd-socket-activate");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("given");
     let mut command = Command::new(tool);

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use super::KEY;
-use crate::support::process::{is_root, wait_until};
+use crate::support::foreign::in_path;
+use crate::support::process::{is_root, skip, wait_until};
 use crate::support::{Client, Server};
 
 /// Namespaces that end with the test.
@@ -30,6 +31,7 @@ impl Lab {
     fn build(count: usize, left: usize) -> Option<Self> {
         let prefix = format!("larder{}", std::process::id());
         let hub = format!("{prefix}h");
+        in_path("ip");
         if !is_root() || !ip(&format!("netns add {hub}")) {
             return None;
         }
@@ -147,7 +149,7 @@ impl Nodes {
 #[test]
 fn the_halves_of_a_partition_never_tell_two_lists_under_one_version() {
     let Some(lab) = Lab::build(6, 3) else {
-        println!("skipped: no network namespaces (needs root and iproute2)");
+        skip("no network namespaces, which need root");
         return;
     };
     let mut nodes = Nodes {

@@ -1,6 +1,6 @@
 //! Programs that nobody here wrote, and conversations with them.
 //!
-//! `make test` installs them. Where one is missing, a test that needs it says so and passes.
+//! `make deps` installs them. Where one is missing, a test that needs it fails.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -26,16 +26,21 @@ pub(crate) fn run(command: &mut Command, input: &str) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-/// A program of this name, if there is one.
-pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
+/// The program of this name.
+#[track_caller]
+pub(crate) fn in_path(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian's, which would start a server if it were installed.
+    let prometheus = root().join("target/prometheus/usr/bin");
     let found = std::env::split_paths(&path)
+        .chain([prometheus])
         .map(|folder| folder.join(name))
         .find(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("skipped: {name} is not installed, `make test` does that");
-    }
-    found
+    found.unwrap_or_else(|| panic!("{name} is not installed, `make deps` does that"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A client library with a conversation in `tests/clients`.
@@ -58,9 +63,7 @@ impl Library {
         } else {
             "all said"
         };
-        let Some(mut command) = self.command() else {
-            return;
-        };
+        let mut command = self.command();
         let (code, text) = run(command.arg(port.to_string()).args(words), "");
         assert!(
             code == Some(0) && text.contains(wanted),
@@ -68,9 +71,9 @@ impl Library {
         );
     }
 
-    fn command(self) -> Option<Command> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let clients = root.join("tests/clients");
+    #[track_caller]
+    fn command(self) -> Command {
+        let clients = root().join("tests/clients");
         let script = match self {
             Self::Bmemcached => "bmemcached_conversation.py",
             Self::Emcache => "emcache_conversation.py",
@@ -79,43 +82,38 @@ impl Library {
             Self::Pymemcache => "pymemcache_conversation.py",
         };
         let mut command = if self == Self::Memjs {
-            if !clients.join("node_modules/.ready").exists() {
-                eprintln!("skipped: `make test` installs {self:?}, plain `cargo test` does not");
-                return None;
-            }
-            Command::new(in_path("node")?)
+            let is_there = clients.join("node_modules/.ready").exists();
+            assert!(is_there, "{self:?} is not installed, `make deps` does that");
+            Command::new(in_path("node"))
         } else {
-            python()?
+            python()
         };
         command.arg(clients.join(script));
         if self == Self::Pylibmc {
             // It brings Cyrus SASL along, but none of its mechanisms.
-            command.env("SASL_PATH", mechanisms()?);
+            command.env("SASL_PATH", mechanisms());
         }
-        Some(command)
+        command
     }
 }
 
-/// The Python that has the client libraries, if they are installed.
-pub(crate) fn python() -> Option<Command> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv");
-    if !folder.join(".ready").exists() {
-        eprintln!("skipped: `make test` installs clients in Python, plain `cargo test` does not");
-        return None;
-    }
-    Some(Command::new(folder.join("bin/python")))
+/// The Python that has the client libraries.
+#[track_caller]
+pub(crate) fn python() -> Command {
+    let folder = root().join(".venv");
+    let is_there = folder.join(".ready").exists();
+    assert!(is_there, "there is no .venv, `make deps` makes it");
+    Command::new(folder.join("bin/python"))
 }
 
 /// Where Debian has the mechanisms of Cyrus SASL.
-fn mechanisms() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
+#[track_caller]
+fn mechanisms() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("a folder").flatten();
     let found = folders
         .map(|folder| folder.path().join("sasl2"))
         .find(|folder| folder.join("libplain.so").exists());
-    if found.is_none() {
-        eprintln!("skipped: there are no mechanisms of Cyrus SASL, `make test` installs them");
-    }
-    found
+    found.expect("mechanisms of Cyrus SASL, which `make deps` installs")
 }
 
 /// A port of 127.0.0.1 whose connections `openssl s_client` carries on through TLS, for clients
@@ -125,10 +123,10 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens one to this address; `None` when there is no openssl. It stays as long as the
-    /// process of the tests.
-    pub(crate) fn open(to: SocketAddr, arguments: &[&OsStr]) -> Option<Self> {
-        let openssl = in_path("openssl")?;
+    /// Opens one to this address. It stays as long as the process of the tests.
+    #[track_caller]
+    pub(crate) fn open(to: SocketAddr, arguments: &[&OsStr]) -> Self {
+        let openssl = in_path("openssl");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
@@ -141,7 +139,7 @@ impl Tunnel {
                 carry(&mut command, client);
             }
         });
-        Some(Self { address })
+        Self { address }
     }
 
     /// Its port.

@@ -1,6 +1,16 @@
 //! What the system says of a process, and how long a test waits for anything.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
+
+/// Says that this test proves nothing here, because the system does not allow what it needs. What
+/// is merely not installed is no such reason: `make deps` installs it. It is said past the harness,
+/// which shows only what failed tests have said.
+pub(crate) fn skip(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _nobody_reads = writeln!(std::io::stderr(), "skipped: {test}: {}", reason.trim());
+}
 
 /// How long any wait may take before it is a failure. Never an expectation of speed;
 /// `LARDER_PATIENCE_S` shortens it for one who writes a test.

@@ -14,6 +14,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Client;
+use super::foreign::in_path;
 use super::process::{is_root, patience, wait_until};
 use super::supervisor::send_files;
 
@@ -95,10 +96,10 @@ os.execv(sys.argv[1], sys.argv[1:])
         Self::spawn(prepared(command), flags, &[], true)
     }
 
-    /// Starts memcached, if there is one, in the same way.
+    /// Starts memcached in the same way.
     #[track_caller]
-    pub(crate) fn memcached(flags: &[&str]) -> Option<Self> {
-        Some(Self::launch(&oracle()?, flags, &[], true))
+    pub(crate) fn memcached(flags: &[&str]) -> Self {
+        Self::launch(&oracle(), flags, &[], true)
     }
 
     #[track_caller]
@@ -268,14 +269,9 @@ pub(crate) fn larderd() -> PathBuf {
 }
 
 /// The memcached that tests compare with.
-pub(crate) fn oracle() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("LARDER_ORACLE") {
-        return Some(named.into());
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("memcached"))
-        .find(|file| file.is_file())
+#[track_caller]
+pub(crate) fn oracle() -> PathBuf {
+    std::env::var_os("LARDER_ORACLE").map_or_else(|| in_path("memcached"), PathBuf::from)
 }
 
 fn command(program: &Path) -> Command {
