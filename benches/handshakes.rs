@@ -7,11 +7,10 @@
 //! on the same cores; and handshakes with the daemon that answers the requests. `--help` lists
 //! the options.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -26,8 +25,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 #[allow(dead_code, reason = "this bench has a load of its own")]
 mod load;
 
-use load::machine;
 use load::server::{Server, free_port};
+use load::{machine, report};
 
 const HELP: &str = "\
 usage: cargo bench --bench handshakes -- [OPTION]...
@@ -74,12 +73,12 @@ struct Run {
     cpu_s: f64,
 }
 
-fn main() -> io::Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--help") {
-        return writeln!(io::stdout(), "{HELP}");
-    }
-    let options = Options::parse(&arguments)?;
+fn main() -> ExitCode {
+    report::main("handshakes", HELP, run)
+}
+
+fn run(arguments: &[String]) -> io::Result<()> {
+    let options = Options::parse(arguments)?;
     let mut out = io::stdout();
     writeln!(
         out,

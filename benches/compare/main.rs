@@ -5,8 +5,7 @@
 //! hits both; a pair of neighbouring runs gives one ratio, and the table shows the median of the
 //! ratios with its confidence interval.
 
-use std::env;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 
 mod cpu;
@@ -19,33 +18,23 @@ mod options;
 mod statistics;
 mod tails;
 
-use load::floor;
+use load::{floor, report};
 use options::{HELP, Options};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("compare: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::main("compare", HELP, compare)
 }
 
-fn run() -> io::Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [first, request_size] = arguments.as_slice()
+fn compare(arguments: &[String]) -> io::Result<()> {
+    if let [first, request_size] = arguments
         && first == cpu::SERVE_FLOOR
     {
         let mut reply = Vec::new();
         io::stdin().read_to_end(&mut reply)?;
         return floor::serve(request_size.parse().map_err(io::Error::other)?, &reply);
     }
-    if arguments.iter().any(|argument| argument == "--help") {
-        return writeln!(io::stdout(), "{HELP}");
-    }
-    let options = Options::parse(&arguments)?;
-    options.introduce(&arguments)?;
+    let options = Options::parse(arguments)?;
+    report::introduce("compare", arguments, Some(&options.peer), options.quick)?;
     let cores = load::cores::allowed()?;
     if options.cpu {
         cpu::compare(&options, &cores)?;

@@ -1,9 +1,10 @@
 //! What the command line asks of a comparison.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
-use crate::load::{is_quick, machine, program};
+use crate::load::report::{unknown, value};
+use crate::load::{is_quick, program};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -55,49 +56,19 @@ impl Options {
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
-            let mut value = || words.next().map_or("", String::as_str);
             match word.as_str() {
                 "--bench" | "--quick" => {}
-                "--pairs" => options.pairs = value().parse().map_err(io::Error::other)?,
-                "--seconds" => options.seconds = value().parse().map_err(io::Error::other)?,
-                "--keys" => options.keys = value().parse().map_err(io::Error::other)?,
-                "--memory" => options.memory_mib = value().parse().map_err(io::Error::other)?,
-                "--only" => value().clone_into(&mut options.only),
+                "--pairs" => options.pairs = value(&mut words)?,
+                "--seconds" => options.seconds = value(&mut words)?,
+                "--keys" => options.keys = value(&mut words)?,
+                "--memory" => options.memory_mib = value(&mut words)?,
+                "--only" => options.only = value(&mut words)?,
                 "--no-cpu" => options.cpu = false,
                 "--no-tails" => options.tails = false,
                 "--no-density" => options.density = false,
-                _ => return Err(io::Error::other(format!("unknown option {word}\n{HELP}"))),
+                _ => return Err(unknown(word, HELP)),
             }
         }
         Ok(options)
-    }
-
-    /// Prints what stands above the tables: when, where, what.
-    pub(crate) fn introduce(&self, arguments: &[String]) -> io::Result<()> {
-        let mut out = io::stdout();
-        writeln!(out, "- date: {}", machine::date())?;
-        writeln!(out, "- machine: {}", machine::describe())?;
-        writeln!(out, "- commit: {}", machine::commit())?;
-        writeln!(out, "- peer: {}", machine::version(&self.peer))?;
-        let words: String = arguments
-            .iter()
-            .filter(|&argument| argument != "--bench")
-            .map(|argument| match argument.contains(' ') {
-                true => format!(" \"{argument}\""),
-                false => format!(" {argument}"),
-            })
-            .collect();
-        // Where the peer lies on this machine is of no use to others; its version is above.
-        let peer = self.peer.file_name().unwrap_or_default().display();
-        let words = words.trim();
-        if words.is_empty() {
-            writeln!(out, "- command: `make compare PEER={peer}`")?;
-        } else {
-            writeln!(out, "- command: `make compare PEER={peer} ARGS='{words}'`")?;
-        }
-        if self.quick {
-            writeln!(out, "- a quick run: figures mean little")?;
-        }
-        Ok(())
     }
 }

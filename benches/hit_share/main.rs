@@ -24,7 +24,8 @@ mod load_tools;
 mod workload;
 
 use caches::{Daemon, InProcess};
-use load_tools::machine;
+use load_tools::report::{self, unknown, value};
+use load_tools::{is_quick, program};
 use workload::{Load, Outcome};
 
 const HELP: &str = "\
@@ -60,44 +61,23 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hit_share: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::main("hit-share", HELP, run)
 }
 
-fn run() -> io::Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let mut out = io::stdout();
-    if arguments.iter().any(|argument| argument == "--help") {
-        return writeln!(out, "{HELP}");
-    }
-    let options = Options::parse(&arguments)?;
-    writeln!(out, "- date: {}", machine::date())?;
-    writeln!(out, "- machine: {}", machine::describe())?;
-    writeln!(out, "- commit: {}", machine::commit())?;
-    if options.quick {
-        writeln!(out, "- a quick run: figures mean little")?;
-    }
+fn run(arguments: &[String]) -> io::Result<()> {
+    let options = Options::parse(arguments)?;
+    let peer = Some(options.peer.as_path()).filter(|_| !options.simulate);
+    report::introduce("hit-share", arguments, peer, options.quick)?;
     if options.simulate {
-        return options.simulate();
+        options.simulate()
+    } else {
+        options.compare()
     }
-    writeln!(out, "- peer: {}", machine::version(&options.peer))?;
-    options.compare()
 }
 
 impl Options {
     fn parse(arguments: &[String]) -> io::Result<Self> {
-        // `cargo bench` passes `--bench`; without it this may be a test run, which must be short.
-        let quick = arguments.iter().any(|argument| argument == "--quick")
-            || !arguments.iter().any(|argument| argument == "--bench");
-        let variable = |name: &str, default: &str| {
-            let given = env::var_os(name).filter(|value| !value.is_empty());
-            PathBuf::from(given.unwrap_or(default.into()))
-        };
+        let quick = is_quick(arguments);
         let mut options = Self {
             requests: if quick { 50_000 } else { 4_000_000 },
             rate: 5000,
@@ -107,21 +87,20 @@ impl Options {
             simulate: quick,
             flags: Vec::new(),
             quick,
-            peer: variable("PEER", "memcached"),
-            larderd: variable("LARDERD", env!("CARGO_BIN_EXE_larderd")),
+            peer: program("PEER", "memcached"),
+            larderd: program("LARDERD", env!("CARGO_BIN_EXE_larderd")),
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
-            let mut value = || words.next().map_or("", String::as_str);
             match word.as_str() {
                 "--bench" | "--quick" => {}
                 "--simulate" => options.simulate = true,
-                "--requests" => options.requests = value().parse().map_err(io::Error::other)?,
-                "--rate" => options.rate = value().parse().map_err(io::Error::other)?,
-                "--memory" => options.memory_mib = value().parse().map_err(io::Error::other)?,
-                "--only" => value().clone_into(&mut options.only),
-                "--flags" => options.flags.push(value().to_owned()),
-                _ => return Err(io::Error::other(format!("unknown option {word}\n{HELP}"))),
+                "--requests" => options.requests = value(&mut words)?,
+                "--rate" => options.rate = value(&mut words)?,
+                "--memory" => options.memory_mib = value(&mut words)?,
+                "--only" => options.only = value(&mut words)?,
+                "--flags" => options.flags.push(value(&mut words)?),
+                _ => return Err(unknown(word, HELP)),
             }
         }
         if options.flags.is_empty() {

@@ -4,6 +4,7 @@
 pub(crate) mod cores;
 pub(crate) mod floor;
 pub(crate) mod machine;
+pub(crate) mod report;
 pub(crate) mod server;
 
 use std::env;

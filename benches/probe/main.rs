@@ -24,8 +24,9 @@ use larder::client::load::{self, Arrivals, Limit, Spec};
 mod load_tools;
 mod scenes;
 
+use load_tools::report::{self, unknown, value};
 use load_tools::server::Server;
-use load_tools::{is_quick, machine, program};
+use load_tools::{is_quick, program};
 use scenes::{SCENES, Scene};
 
 const HELP: &str = "\
@@ -54,29 +55,13 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("probe: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::main("probe", HELP, run)
 }
 
-fn run() -> io::Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+fn run(arguments: &[String]) -> io::Result<()> {
+    let options = Options::parse(arguments)?;
     let mut out = io::stdout();
-    if arguments.iter().any(|argument| argument == "--help") {
-        return writeln!(out, "{HELP}");
-    }
-    let options = Options::parse(&arguments)?;
-    writeln!(out, "- date: {}", machine::date())?;
-    writeln!(out, "- machine: {}", machine::describe())?;
-    writeln!(out, "- commit: {}", machine::commit())?;
-    writeln!(out, "- peer: {}", machine::version(&options.peer))?;
-    if options.quick {
-        writeln!(out, "- a quick run: figures mean little")?;
-    }
+    report::introduce("probe", arguments, Some(&options.peer), options.quick)?;
     writeln!(
         out,
         "\nOne get each ms, counted from when it was due, while others do as the row says; {} \
@@ -126,13 +111,12 @@ impl Options {
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
-            let mut value = || words.next().map_or("", String::as_str);
             match word.as_str() {
                 "--bench" | "--quick" => {}
-                "--rounds" => options.rounds = value().parse().map_err(io::Error::other)?,
-                "--seconds" => options.seconds = value().parse().map_err(io::Error::other)?,
-                "--only" => value().clone_into(&mut options.only),
-                _ => return Err(io::Error::other(format!("unknown option {word}\n{HELP}"))),
+                "--rounds" => options.rounds = value(&mut words)?,
+                "--seconds" => options.seconds = value(&mut words)?,
+                "--only" => options.only = value(&mut words)?,
+                _ => return Err(unknown(word, HELP)),
             }
         }
         Ok(options)
