@@ -1,6 +1,6 @@
 //! What is asked for most, out of a sample of requests, in memory of fixed size.
 //!
-//! A [`Sketch`] is a table of the Space-Saving kind, cut into sets, so that a sample costs a look
+//! A `Sketch` is a table of the Space-Saving kind, cut into sets, so that a sample costs a look
 //! at the sixteen slots of its name's set, however many names there are:
 //!
 //! ```text
@@ -15,7 +15,7 @@
 //! samples has a slot. Names are bytes of at most [`KEY_SIZE_MAX`] that are copied into slots:
 //! nothing is allocated for one.
 //!
-//! [`Windows`] are two sketches, of which one gathers while the other is kept, so what is reported
+//! `Windows` are two sketches, of which one gathers while the other is kept, so what is reported
 //! is never older than twice [`WINDOW_S`].
 
 use ahash::RandomState;

@@ -1,6 +1,6 @@
 //! A copy of all items, taken while they are served, and the way back from it.
 //!
-//! Unlike what a memory file keeps ([`saved`](super::saved)) a snapshot says nothing of pages,
+//! Unlike what a memory file keeps (`saved`) a snapshot says nothing of pages,
 //! classes, hashes or shards: it can be read into a store of any shape.
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! have been there at the same one. What is flushed between the two is dead in the snapshot, too.
 //!
 //! **Cas.** An item keeps its cas, and serial numbers go on above any that can have been given out
-//! since: [`SERIALS_PER_S`] for each second. When that is too long ago for the 32 bits that an item
+//! since: `SERIALS_PER_S` for each second. When that is too long ago for the 32 bits that an item
 //! has, items get new ones, so that a compare fails where it might have held, and never holds where
 //! it must fail.
 
