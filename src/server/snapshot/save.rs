@@ -25,8 +25,9 @@ const SYNC_SIZE: u64 = 16 << 20;
 /// Being ahead by less is not worth a pause.
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 
-/// Shortest and longest rest after a step where no rate bounds them.
-const REST: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
+/// Work after which there is a rest as long where no rate bounds it. A rest after each step would
+/// mostly be spent on waking up, and be slower than a rate.
+const WORK_MAX: Duration = Duration::from_millis(1);
 
 /// Why there is no snapshot.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub(super) enum Pace<'a> {
     While {
         rate: Option<u64>,
         began: Instant,
+        /// Time of steps since the last rest.
+        worked: Duration,
         orders: &'a Receiver<Order>,
     },
     /// As fast as it goes.
@@ -70,6 +73,7 @@ impl<'a> Pace<'a> {
         Self::While {
             rate,
             began: Instant::now(),
+            worked: Duration::ZERO,
             orders,
         }
     }
@@ -90,6 +94,7 @@ impl<'a> Pace<'a> {
             Self::While {
                 rate,
                 began,
+                worked,
                 orders,
             } => {
                 let pause = match rate {
@@ -102,7 +107,14 @@ impl<'a> Pace<'a> {
                             ahead
                         }
                     }
-                    None => (now - step_began).clamp(REST.0, REST.1),
+                    None => {
+                        *worked += now - step_began;
+                        if *worked < WORK_MAX {
+                            Duration::ZERO
+                        } else {
+                            std::mem::take(worked)
+                        }
+                    }
                 };
                 match orders.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) | Ok(Order::Take) => Ok(()),
