@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::keys::{parsed, shown};
-use super::{Address, Connection, Error, Session, dev, key_argument};
+use super::{Address, Connection, Error, Session, Shown, dev, key_argument};
 use crate::cluster::placement::{Client, Placement};
 use crate::cluster::{Document, Node};
 
@@ -294,7 +294,10 @@ fn declare(session: &Session, old: &Document, nodes: Vec<Node>) -> Result<(), Er
         let now = document(session)?;
         if now.nodes() == new.nodes() {
             let (version, count) = (now.version(), now.nodes().len());
-            return session.print(format!("version {version}, {count} nodes\n"));
+            return session.show(Shown {
+                text: format!("version {version}, {count} nodes\n"),
+                json: json!({ "version": version, "nodes": count }),
+            });
         }
         if Instant::now() > until {
             let words = "the members have not agreed on it in time; see `larder cluster nodes`";

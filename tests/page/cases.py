@@ -3,6 +3,7 @@
 `open=URL`    a page without a token, of a daemon that is started with `MARKUP` in a setting; it and
               the next keep every turn in the slow log
 `closed=URL`  a page that wants the token
+`secure=URL`  a page over TLS that wants the token, with a certificate that nobody has heard of
 `token=TEXT`  that token
 `port=PORT`   where the first daemon serves clients
 `other=PORT`  where the second one does, to the user `USER` with the password `secret`
@@ -20,6 +21,7 @@ from browser import Browser
 
 WORDS = dict(word.partition("=")[::2] for word in sys.argv[1:])
 OPEN, CLOSED, TOKEN = WORDS["open"], WORDS["closed"], WORDS["token"]
+SECURE = WORDS["secure"]
 PORT, OTHER = int(WORDS["port"]), int(WORDS["other"])
 MARKUP = "<img src=x onerror=document.title='owned'>"
 USER = MARKUP.replace(" ", "/")
@@ -254,6 +256,26 @@ def changes_are_offered_to_who_has_shown_the_token(browser):
         assert not page.complaints(), page.complaints()
 
 
+def over_tls_it_is_the_same_page_and_changes_the_same(browser):
+    url = SECURE.replace("://", f"://operator:{TOKEN}@")
+    with browser.page() as page:
+        # Who has signed it is looked at, or this would say nothing of TLS.
+        told = page.call("Page.navigate", url=url)
+        assert told.get("errorText", "").startswith("net::ERR_CERT"), told
+    with browser.page() as page:
+        page.call("Security.setIgnoreCertificateErrors", ignore=True)
+        page.open(url)
+        is_live(page)
+        assert page.eval("location.protocol") == "https:"
+        assert page.text("#health") == "ready"
+        page.await_true("document.querySelector('#plot path').getAttribute('d').includes('L')")
+        # A change is posted from https, which the daemon takes for its own page.
+        page.eval("document.querySelector('[name=megabytes]').value = 48")
+        page.eval("document.querySelector('[data-change=cache_memlimit] button').click()")
+        page.await_true("document.getElementById('told').textContent === 'Done: the memory limit is 48 MiB.'")
+        assert not page.complaints(), page.complaints()
+
+
 CASES = [
     without_scripts_it_is_a_page_of_tables,
     with_scripts_it_follows_the_daemon,
@@ -264,6 +286,7 @@ CASES = [
     it_says_when_the_daemon_is_silent_and_recovers,
     the_token_is_asked_for,
     changes_are_offered_to_who_has_shown_the_token,
+    over_tls_it_is_the_same_page_and_changes_the_same,
 ]
 
 if __name__ == "__main__":

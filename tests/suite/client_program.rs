@@ -9,7 +9,7 @@ use clap::Command as CommandLine;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::process::wait_until;
-use crate::support::program::{LARDER, fails, larder, says};
+use crate::support::program::{LARDER, fails, larder, says, tells};
 use crate::support::{Server, text_file};
 
 /// Every line of help that shows an example.
@@ -453,7 +453,8 @@ fn nodes_that_nobody_else_tells_are_all_told_of_a_change() {
     let node = |address: std::net::SocketAddr| format!("127.0.0.1|127.0.0.1|{}", address.port());
     let asks = |address: std::net::SocketAddr, words: &[&str]| says(&address.to_string(), words);
     asks(one, &["cluster", "join", &node(two)]);
-    asks(one, &["cluster", "join", &node(three)]);
+    let told = tells(&one.to_string(), &["cluster", "join", &node(three)]);
+    assert_eq!((&told["version"], &told["nodes"]), (&3.into(), &3.into()));
     for server in [one, two, three] {
         let text = asks(server, &["cluster", "nodes"]);
         assert!(text.starts_with("version 3,"), "{text}");

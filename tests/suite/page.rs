@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::admin::{Answer, admin_address, get, json, request};
-use crate::support::Server;
 use crate::support::foreign::{python, run};
 use crate::support::process::wait_until;
+use crate::support::{Authority, Server};
 
 /// What must be shown as it is written, wherever it appears.
 const MARKUP: &str = "<img src=x onerror=document.title='owned'>";
@@ -55,8 +55,13 @@ fn a_browser_shows_the_page_as_it_is_meant() {
     let users_file = users.path().to_string_lossy().into_owned();
     let guarded = Guarded::start(&[&["-t", "2", "-Y", &users_file], &every_turn[..]].concat());
 
+    let authority = Authority::new();
+    let words = authority.words();
+    let secure = Guarded::start(&["-t", "2", "--admin-tls", "-o", &words]);
+
     let root = env!("CARGO_MANIFEST_DIR");
     command.arg(format!("{root}/tests/page/cases.py"));
+    command.arg(format!("secure=https://{}/", secure.address));
     command.arg(format!("open=http://{}/", admin_address(&server)));
     command.arg(format!("closed=http://{}/", guarded.address));
     command.arg(format!("other={}", guarded.server.address().port()));
