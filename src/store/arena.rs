@@ -424,10 +424,8 @@ impl Lease {
         self.arena.pass(page, self.id, OWNER_POOL);
     }
 
-    /// Clears a page and turns it into an index page, for good.
+    /// Turns a page into an index page, for good. Its lines are whatever was there before.
     pub(super) fn make_index(&mut self, page: u32) {
-        let first = self.arena.handle_at(page, 0);
-        self.at_mut(first).fill(0);
         self.arena.pass(page, self.id, self.id | OWNER_INDEX);
     }
 }

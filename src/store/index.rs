@@ -186,7 +186,7 @@ impl Index {
         pages[0].store(page, Ordering::Release);
         // Half the page for buckets, the other half for the lines that overflow.
         let lines = arena.lines_per_page();
-        Self {
+        let index = Self {
             buckets: lines / 2,
             items: 0,
             free_lines: 0,
@@ -199,7 +199,9 @@ impl Index {
                 buckets: AtomicU32::new(lines / 2),
                 pages,
             }),
-        }
+        };
+        (0..index.buckets).for_each(|bucket| index.clear(index.root.line_of(bucket)));
+        index
     }
 
     /// The part that is read without the lock.
@@ -357,10 +359,15 @@ impl Index {
         } else {
             return None;
         };
+        self.clear(line);
+        Some(line)
+    }
+
+    /// Empties a line, of which nothing was known before: a whole page at once would take long.
+    fn clear(&self, line: u32) {
         for word in self.line(line) {
             word.store(0, Ordering::Relaxed);
         }
-        Some(line)
     }
 
     /// Whether a bucket should be split.
@@ -408,7 +415,9 @@ impl Index {
                 self.add_bucket_page(lease, page);
             }
             // To the end of this page, or of the wish.
-            self.buckets = buckets.min((self.buckets / lines + 1) * lines);
+            let end = buckets.min((self.buckets / lines + 1) * lines);
+            (self.buckets..end).for_each(|bucket| self.clear(self.root.line_of(bucket)));
+            self.buckets = end;
         }
         self.root.buckets.store(self.buckets, Ordering::Release);
         true
@@ -438,9 +447,8 @@ impl Index {
             self.free_lines = at;
             at = next;
         }
-        for word in self.line(first) {
-            word.store(0, Ordering::Relaxed);
-        }
+        self.clear(first);
+        self.clear(self.root.line_of(self.buckets));
         self.buckets += 1;
         self.root.buckets.store(self.buckets, Ordering::Release);
         self.items -= held.len();

@@ -57,7 +57,7 @@ use arena::{Arena, Geometry};
 use classes::Classes;
 use index::Root;
 use pool::Pool;
-use shard::{Common, Shard, Short};
+use shard::{Common, Shard, Short, Step};
 use upkeep::{Upkeep, WARM_PAGES};
 
 /// Memory that one shard should have at least, in bytes: enough pages for many cuts.
@@ -69,8 +69,12 @@ const SHARDS_PER_WORKER: usize = 16;
 /// Address space reserved at least, in bytes, so that the limit can be raised later.
 const RESERVE_MIN: u64 = 4 << 30;
 
-/// Attempts to find memory in other shards before a request is refused.
-const SHORT_ATTEMPTS_MAX: usize = 8;
+/// Attempts to find memory before a request is refused: each finds a page, and the longest request
+/// needs one for each value of a worker's scratch buffer, or for the index.
+const SHORT_ATTEMPTS_MAX: usize = 32;
+
+/// Steps in which one page is sought, in the shard that needs it and in each of the others.
+const SEEK_STEPS_MAX: usize = 10_000;
 
 /// A shard, on a cache line of its own.
 #[repr(align(128))]
@@ -347,7 +351,35 @@ impl Store {
         see: impl FnOnce(Fetched<'_>) -> R,
     ) -> R {
         let mut shard = self.place(hash).shard.lock();
-        see(shard.fetch(key, hash.0, now, how))
+        match shard.fetch(key, hash.0, now, how) {
+            Fetched::Miss(Miss::NoMemory) => {}
+            fetched => return see(fetched),
+        }
+        drop(shard);
+        self.fetch_short(key, hash, now, how, see)
+    }
+
+    /// A fetch that has to write an item for which there was no room.
+    #[cold]
+    fn fetch_short<R>(
+        &self,
+        key: &[u8],
+        hash: KeyHash,
+        now: Now,
+        how: &Fetch,
+        see: impl FnOnce(Fetched<'_>) -> R,
+    ) -> R {
+        for _ in 0..SHORT_ATTEMPTS_MAX {
+            if !self.find_page(self.place_number(hash), now) {
+                break;
+            }
+            let mut shard = self.place(hash).shard.lock();
+            match shard.fetch(key, hash.0, now, how) {
+                Fetched::Miss(Miss::NoMemory) => {}
+                fetched => return see(fetched),
+            }
+        }
+        see(Fetched::Miss(Miss::NoMemory))
     }
 
     /// As [`Self::fetch`], leaving no trace: no hit mark, no queue move, no count.
@@ -378,17 +410,39 @@ impl Store {
             if let Ok(result) = step(&mut self.places[number].shard.lock()) {
                 return Ok(result);
             }
-            if !self.evicts() || !self.take_page_elsewhere(number, now) {
+            if !self.find_page(number, now) {
                 break;
             }
         }
         step(&mut self.places[number].shard.lock())
     }
 
+    /// Finds a page for a shard that is short of memory, letting go of its lock between two steps.
+    /// False when there is none.
+    fn find_page(&self, number: usize, now: Now) -> bool {
+        for _ in 0..SEEK_STEPS_MAX {
+            let step = self.places[number].shard.lock().seek_page(now);
+            match step {
+                Step::Emptied(_) | Step::Given => return true,
+                Step::Going => {}
+                Step::Idle => break,
+            }
+        }
+        self.evicts() && self.take_page_elsewhere(number, now)
+    }
+
     fn take_page_elsewhere(&self, number: usize, now: Now) -> bool {
         (1..self.places.len()).any(|step| {
             let other = (number + step) & (self.places.len() - 1);
-            self.places[other].shard.lock().yield_page(now)
+            for _ in 0..SEEK_STEPS_MAX {
+                let step = self.places[other].shard.lock().yield_page(now);
+                match step {
+                    Step::Emptied(_) | Step::Given => return true,
+                    Step::Going => {}
+                    Step::Idle => break,
+                }
+            }
+            false
         })
     }
 
@@ -579,15 +633,6 @@ impl Store {
         true
     }
 
-    /// Shows items of one class's COLD queue, newest first, until `see` returns false.
-    pub fn cachedump(&self, class: u8, now: Now, see: &mut dyn FnMut(&ItemInfo<'_>) -> bool) {
-        for place in &self.places {
-            if !place.shard.lock().cachedump(class, now, see) {
-                return;
-            }
-        }
-    }
-
     /// Changes the memory limit, in bytes. Returns false if it is more than was reserved.
     /// Upkeep frees what is over a lower limit and returns it to the system.
     pub fn set_memory_limit(&self, bytes: u64) -> bool {
@@ -675,15 +720,6 @@ impl Store {
             place.shard.lock().add_class_stats(&mut stats, now);
         }
         stats
-    }
-
-    /// Items by logical size in steps of 32 bytes: (upper bound, count). Walks all items.
-    pub fn size_histogram(&self, now: Now) -> Vec<(u32, u64)> {
-        let mut counts = std::collections::BTreeMap::new();
-        for place in &self.places {
-            place.shard.lock().add_sizes(&mut counts, now);
-        }
-        counts.into_iter().collect()
     }
 
     /// Sets the counters to zero, as `stats reset` does.

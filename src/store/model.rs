@@ -577,6 +577,12 @@ mod tests {
         }
     }
 
+    /// Few runs of each kind, or as many as the environment asks for.
+    fn cases() -> u32 {
+        let asked = std::env::var("PROPTEST_CASES");
+        asked.map_or(48, |count| count.parse().unwrap())
+    }
+
     /// Without what moves pages or changes the limit: with less memory items go even where none
     /// may be evicted for others.
     fn with_steady_memory(operations: &[u8]) -> Vec<u8> {
@@ -587,7 +593,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: 48,
+            cases: cases(),
             failure_persistence: None,
             ..ProptestConfig::default()
         })]

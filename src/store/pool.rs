@@ -22,6 +22,8 @@ struct State {
     warm: Vec<u32>,
     /// Pages that were given memory ahead of their first use.
     ahead: Vec<u32>,
+    /// Pages over the limit, whose memory is about to be returned to the system.
+    condemned: Vec<u32>,
     /// Pages whose memory has been returned to the system.
     cold: Vec<u32>,
     /// Pages from here on have never been used.
@@ -52,6 +54,7 @@ impl Pool {
             state: Mutex::new(State {
                 warm: Vec::new(),
                 ahead: Vec::new(),
+                condemned: Vec::new(),
                 cold: Vec::new(),
                 // Page 0 is never lent: handle 0 means "none".
                 fresh: 1,
@@ -93,7 +96,7 @@ impl Pool {
             return None;
         }
         let state = &mut *state;
-        let mut stacks = [&mut state.warm, &mut state.ahead];
+        let mut stacks = [&mut state.warm, &mut state.ahead, &mut state.condemned];
         let page = match stacks.iter_mut().find_map(|stack| stack.pop()) {
             Some(page) => page,
             None => self.take_without_memory(state)?,
@@ -120,31 +123,45 @@ impl Pool {
         None
     }
 
-    /// Takes a page back. Beyond the limit its memory goes back to the system.
+    /// Takes a page back. Beyond the limit its memory is to go back to the system.
     pub(super) fn give(&self, lease: &mut Lease, page: u32) {
         let mut state = self.state.lock();
         lease.give(page);
         state.lent -= 1;
         if state.resident() >= state.limit {
-            self.arena.discard(page);
-            state.cold.push(page);
+            state.condemned.push(page);
         } else {
             state.warm.push(page);
         }
     }
 
-    /// Sets how many pages may be in use, and returns memory that is over it to the system.
-    /// Shards give up theirs as upkeep finds them.
+    /// Sets how many pages may be in use. Shards give up theirs as upkeep finds them, and memory
+    /// that is over the limit is returned by [`Self::discard_some`].
     pub(super) fn set_limit(&self, limit: u32) {
-        let mut state = self.state.lock();
-        state.limit = lendable(limit);
-        while state.resident() > state.limit {
-            let Some(page) = state.ahead.pop().or_else(|| state.warm.pop()) else {
-                break;
+        self.state.lock().limit = lendable(limit);
+    }
+
+    /// Returns memory of at most `step` pages to the system, of those that are over the limit.
+    /// Returns true when there may be more.
+    pub(super) fn discard_some(&self, step: u32) -> bool {
+        for _ in 0..step {
+            // The lock is not held while the system takes memory away.
+            let page = {
+                let state = &mut *self.state.lock();
+                if state.resident() > state.limit
+                    && let Some(page) = state.ahead.pop().or_else(|| state.warm.pop())
+                {
+                    state.condemned.push(page);
+                }
+                match state.condemned.pop() {
+                    Some(page) => page,
+                    None => return false,
+                }
             };
             self.arena.discard(page);
-            state.cold.push(page);
+            self.state.lock().cold.push(page);
         }
+        true
     }
 
     /// As [`Self::set_limit`], in bytes. False when more is asked for than was reserved.
@@ -187,8 +204,8 @@ impl Pool {
     }
 
     /// Keeps `count` pages with memory ready, so that a worker finds it there. At most `step` are
-    /// made ready in one call.
-    pub(super) fn warm_up(&self, count: u32, step: u32) {
+    /// made ready in one call. Returns true when there may be more.
+    pub(super) fn warm_up(&self, count: u32, step: u32) -> bool {
         for _ in 0..step {
             // The lock is not held while the system looks for memory.
             let page = {
@@ -198,7 +215,7 @@ impl Pool {
                     || state.resident() >= state.limit
                     || state.fresh >= self.arena.geometry().page_count
                 {
-                    return;
+                    return false;
                 }
                 state.fresh += 1;
                 state.fresh - 1
@@ -210,11 +227,12 @@ impl Pool {
                 } else {
                     state.cold.push(page);
                 }
-                return;
+                return false;
             }
             self.arena.populate(page);
             self.state.lock().ahead.push(page);
         }
+        true
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct CutPages {
     pub(super) used: u64,
     /// Chunks that a page holds.
     pub(super) capacity: u32,
+    /// Free chunks of the page that is being emptied: nobody may have them.
+    closed_free: u32,
 }
 
 /// Chunks of a page by what they hold.
@@ -104,10 +106,10 @@ impl Slabs {
         &self.cuts[usize::from(cut)]
     }
 
-    /// Chunks of a cut that hold nothing.
+    /// Chunks of a cut that hold nothing and may be had.
     pub(super) fn free_chunks(&self, cut: u16) -> u64 {
         let cut = self.cut(cut);
-        u64::from(cut.pages) * u64::from(cut.capacity) - cut.used
+        u64::from(cut.pages) * u64::from(cut.capacity) - cut.used - u64::from(cut.closed_free)
     }
 
     /// The cut that a chunk's page belongs to.
@@ -159,10 +161,13 @@ impl Slabs {
         item::set_word(header, FREE, narrow(offset));
         item::set_word(&mut header[offset..], 0, 0);
         item::set_word(&mut header[offset..], 4, free);
-        let listed = item::word(header, LISTED) != 0;
-        self.cuts[usize::from(lease.note(page))].used -= 1;
-        if !listed {
+        let listed = item::word(header, LISTED);
+        let list = &mut self.cuts[usize::from(lease.note(page))];
+        list.used -= 1;
+        if listed == 0 {
             self.list(lease, page);
+        } else if listed == CLOSED {
+            list.closed_free += 1;
         }
         (used == 0).then_some(page)
     }
@@ -280,13 +285,16 @@ impl Slabs {
         }
     }
 
-    /// Takes a page's free chunks out of circulation, before it is emptied.
+    /// Takes a page's free chunks out of circulation, before it is emptied. There is one such page
+    /// at a time.
     pub(super) fn close_page(&mut self, lease: &mut Lease, page: u32) {
         if field(lease, page, LISTED) != 0 {
             self.unlist(lease, page);
         }
         // A page that counts as listed is not listed again when its chunks are freed.
         set_field(lease, page, LISTED, CLOSED);
+        let list = &mut self.cuts[usize::from(lease.note(page))];
+        list.closed_free = list.capacity - field(lease, page, USED);
     }
 
     /// Whether a page is being emptied.
@@ -294,8 +302,20 @@ impl Slabs {
         field(lease, page, LISTED) == CLOSED
     }
 
+    /// Gives the free chunks of a closed page back, because it stays where it is.
+    pub(super) fn reopen_page(&mut self, lease: &mut Lease, page: u32) {
+        let list = &mut self.cuts[usize::from(lease.note(page))];
+        list.closed_free = 0;
+        let is_full = field(lease, page, USED) == list.capacity;
+        set_field(lease, page, LISTED, 0);
+        if !is_full {
+            self.list(lease, page);
+        }
+    }
+
     /// Takes a closed and empty page away from its cut.
     pub(super) fn remove_closed_page(&mut self, lease: &mut Lease, page: u32) {
+        self.cuts[usize::from(lease.note(page))].closed_free = 0;
         set_field(lease, page, LISTED, 0);
         self.remove_page(lease, page);
     }
@@ -347,6 +367,12 @@ impl Slabs {
             return;
         }
         let page = lease.arena().page_of(handle);
+        Self::tell_earlier_expiry(lease, page, expiry_s);
+    }
+
+    /// Notes that something in a page may expire at `expiry_s`.
+    #[inline]
+    pub(super) fn tell_earlier_expiry(lease: &mut Lease, page: u32, expiry_s: u32) {
         if expiry_s < field(lease, page, EXPIRY) {
             set_field(lease, page, EXPIRY, expiry_s);
         }
@@ -401,6 +427,16 @@ pub(super) struct ChunksOf {
 }
 
 impl ChunksOf {
+    /// The page.
+    pub(super) fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// Ends where another walk of the same page does.
+    pub(super) fn end_with(&mut self, other: &Self) {
+        self.end = other.end;
+    }
+
     /// Leaves out so many chunks.
     pub(super) fn skip(&mut self, count: usize) {
         self.offset += count * self.step;

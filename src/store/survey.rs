@@ -3,8 +3,11 @@
 //! Both are bounded and go in small steps, one shard lock at a time, so that they can be asked of
 //! a store that is at work.
 
+use std::collections::BTreeMap;
+
 use super::Store;
 use super::api::{DumpCursor, ItemInfo};
+use super::arena::Handle;
 use crate::time::{Expiry, Now};
 
 /// Chunks looked at under one lock: some tens of microseconds.
@@ -15,6 +18,9 @@ const LOCK_COUNT_MAX: usize = 64;
 
 /// Chunks that one search looks at.
 const SEARCH_COUNT_MAX: usize = 1 << 16;
+
+/// Logical sizes are counted in steps of this many bytes.
+const SIZE_STEP: u32 = 32;
 
 /// Items and buckets looked at under one lock for a sample, and locks taken.
 const SAMPLE_STEP: usize = 64;
@@ -62,6 +68,27 @@ pub(super) struct ClassCursor {
     pub(super) page: u32,
     /// Chunks of that page that have been looked at.
     pub(super) chunk: usize,
+}
+
+/// Where a walk through the COLD queues of a class in one shard stands.
+#[derive(Debug, Default)]
+pub(super) struct QueueCursor {
+    /// The cut, counted from the class's first.
+    pub(super) cut: u16,
+    /// The items of that cut seen in the last step, and their serial numbers: the walk goes on
+    /// behind the last of them that is still there.
+    pub(super) seen: Vec<(Handle, u32)>,
+}
+
+/// What came of a step of a walk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Walk {
+    /// There is more.
+    Going,
+    /// There is no more.
+    Ended,
+    /// Whoever looks on has had enough.
+    Stopped,
 }
 
 /// A search for the largest items, which goes from the largest slab class down and ends with the
@@ -186,6 +213,46 @@ impl Store {
             is_complete: search.is_complete,
             items,
         }
+    }
+
+    /// Shows items of one class's COLD queue, newest first, until `see` returns false. What moves
+    /// meanwhile may be missed or seen twice.
+    pub fn cachedump(&self, class: u8, now: Now, see: &mut dyn FnMut(&ItemInfo<'_>) -> bool) {
+        for place in &self.places {
+            let mut cursor = QueueCursor::default();
+            loop {
+                let walk = place.shard.lock().cachedump(class, &mut cursor, now, see);
+                match walk {
+                    Walk::Going => {}
+                    Walk::Ended => break,
+                    Walk::Stopped => return,
+                }
+            }
+        }
+    }
+
+    /// Items by logical size in steps of 32 bytes: (upper bound, count). Walks all items, some
+    /// hundred under one lock.
+    pub fn size_histogram(&self, now: Now) -> Vec<(u32, u64)> {
+        let mut counts = BTreeMap::new();
+        for place in &self.places {
+            for class in 1..=self.class_max() {
+                let mut cursor = ClassCursor::default();
+                let mut see = |item: &ItemInfo<'_>| {
+                    let size = item.size.div_ceil(SIZE_STEP) * SIZE_STEP;
+                    *counts.entry(size).or_default() += 1;
+                };
+                loop {
+                    let mut shard = place.shard.lock();
+                    let (_, is_over) =
+                        shard.walk_class(class, &mut cursor, CHUNK_COUNT_MAX, now, &mut see);
+                    if is_over {
+                        break;
+                    }
+                }
+            }
+        }
+        counts.into_iter().collect()
     }
 
     /// Shows about `count` items, or all if there are fewer. Where an item is depends on its hash

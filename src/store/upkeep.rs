@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use super::api::{Event, Reassign};
+use super::shard::Step;
 use super::{Place, Store};
 use crate::time::Now;
 
@@ -15,8 +16,21 @@ pub(super) const WARM_PAGES: u32 = 32;
 /// Pages made ready in one step.
 const WARM_UP_STEP: u32 = 8;
 
-/// Pages a shard gives up in one step while memory is over its limit.
-const EXCESS_PAGES_MAX: u32 = 4;
+/// Pages returned to the system in one step.
+const DISCARD_STEP: u32 = 8;
+
+/// Steps with pages that are being emptied, each under one lock.
+const PAGE_STEPS: usize = 8;
+
+/// Steps of the sweep, each under one lock.
+const SWEEP_STEPS: usize = 4;
+
+/// Shards whose queues are balanced, each under its lock.
+const JUGGLE_STEPS: usize = 32;
+
+/// Steps of a page move that are taken while whoever asked for it waits: all of it but for large
+/// pages of small items, which upkeep goes on with.
+const MOVE_STEPS: usize = 16;
 
 /// Pages to spare that a shard gives up in one second: some megabytes, as memcached does.
 const SPARE_PAGES_MAX: u32 = 64;
@@ -31,6 +45,8 @@ pub(super) struct Upkeep {
     balancing: Option<(usize, u32)>,
     /// Shards whose sweep of this second is not finished, as the number to go on with.
     sweeping: Option<usize>,
+    /// The shard whose queues are balanced next.
+    juggling: usize,
     crawl: Option<Crawl>,
     crawler_starts: u64,
     events: Vec<Event>,
@@ -98,8 +114,8 @@ impl Store {
     }
 
     /// Moves a page from class to class: `src` -1 is any, `dst` 0 is the free pool. The page is
-    /// taken in the shard that has most to give, and is moved when this returns; nothing moves
-    /// when all that could be taken is being sent or uploaded.
+    /// taken in the shard that has most to give. When this returns it has been moved, or upkeep is
+    /// about to; nothing moves when all that could be taken is being sent or uploaded.
     pub fn reassign(&self, src: i32, dst: i32, now: Now) -> Reassign {
         if src == dst {
             return Reassign::Same;
@@ -126,71 +142,111 @@ impl Store {
             .iter()
             .zip(&counts)
             .max_by_key(|(_, pages)| *pages);
-        if let Some((place, _)) = richest {
-            place.shard.lock().move_page(from, to, now);
+        let Some((place, _)) = richest else {
+            return Reassign::NoSpare;
+        };
+        let mut has_begun = false;
+        for _ in 0..MOVE_STEPS {
+            let mut shard = place.shard.lock();
+            // Another page may be on its way.
+            if !has_begun && !shard.is_emptying() {
+                has_begun = shard.begin_move(from, to, now);
+                if !has_begun {
+                    break;
+                }
+            }
+            shard.tidy(now);
+            if has_begun && !shard.is_emptying() {
+                break;
+            }
         }
         Reassign::Started
     }
 
     /// One bounded step of everything that happens by itself: expiry, queue balance, page moves,
-    /// memory limit. Returns true when there is more to do at once. No lock is held above 100 us.
+    /// memory limit. Returns true when there is more to do at once. What is done under one lock
+    /// takes some tens of microseconds.
     pub fn upkeep(&self, now: Now) -> bool {
         let mut more = self.shed_excess(now);
+        more |= self.common.pool.discard_some(DISCARD_STEP);
         if !more {
-            self.common.pool.warm_up(WARM_PAGES, WARM_UP_STEP);
+            more |= self.common.pool.warm_up(WARM_PAGES, WARM_UP_STEP);
         }
         more |= self.sweep_step(now);
-        for place in &self.places {
+        more |= self.juggle_step(now);
+        more | self.balance_step(now)
+    }
+
+    /// Goes on with what requests have begun in some shards, and keeps their queues in shape.
+    fn juggle_step(&self, now: Now) -> bool {
+        let first = self.upkeep.lock().juggling;
+        let shards = &self.places[first..];
+        let mut more = false;
+        for place in shards.iter().take(JUGGLE_STEPS) {
+            more |= place.shard.lock().tidy(now);
             more |= place.shard.lock().juggle(now);
         }
-        more | self.balance_step(now)
+        let is_round = shards.len() <= JUGGLE_STEPS;
+        self.upkeep.lock().juggling = if is_round { 0 } else { first + JUGGLE_STEPS };
+        more || !is_round
     }
 
     /// Moves pages that are to spare into the pool: some each second, one shard at a time.
     fn balance_step(&self, now: Now) -> bool {
-        let number = {
+        let mut balancing = {
             let mut upkeep = self.upkeep.lock();
             if upkeep.balanced_s != now.uptime_s {
                 upkeep.balanced_s = now.uptime_s;
                 upkeep.balancing = Some((0, 0));
+                self.places[0].shard.lock().find_oldest(now);
             }
             upkeep.balancing
         };
-        let Some((number, moved)) = number else {
-            return false;
-        };
-        let mut shard = self.places[number].shard.lock();
-        if moved == 0 {
-            shard.find_oldest(now);
+        for _ in 0..PAGE_STEPS {
+            let Some((number, moved)) = balancing else {
+                break;
+            };
+            let step = self.places[number].shard.lock().spare_page(now);
+            balancing = match step {
+                Step::Going => Some((number, moved)),
+                Step::Emptied(_) | Step::Given if moved + 1 < SPARE_PAGES_MAX => {
+                    Some((number, moved + 1))
+                }
+                Step::Emptied(_) | Step::Given | Step::Idle => {
+                    let next = self.places.get(number + 1);
+                    next.map(|place| {
+                        place.shard.lock().find_oldest(now);
+                        (number + 1, 0)
+                    })
+                }
+            };
         }
-        let next = if shard.spare_page(now) && moved + 1 < SPARE_PAGES_MAX {
-            Some((number, moved + 1))
-        } else {
-            Some((number + 1, 0)).filter(|(number, _)| *number < self.places.len())
-        };
-        drop(shard);
-        self.upkeep.lock().balancing = next;
-        next.is_some()
+        self.upkeep.lock().balancing = balancing;
+        balancing.is_some()
     }
 
-    /// Gives pages over the limit back to the system.
+    /// Has shards give up pages over the limit, those with most first.
     fn shed_excess(&self, now: Now) -> bool {
-        let excess = self.common.pool.excess();
-        if excess == 0 {
+        if self.common.pool.excess() == 0 {
             return false;
         }
-        let mut left = excess.min(EXCESS_PAGES_MAX);
         let mut by_pages: Vec<&Place> = self.places.iter().collect();
         by_pages.sort_by_key(|place| std::cmp::Reverse(place.shard.lock().data_pages()));
-        for place in by_pages {
-            if left == 0 {
-                return true;
-            }
-            if place.shard.lock().yield_page(now) {
-                left -= 1;
+        let mut by_pages = by_pages.into_iter();
+        let mut place = by_pages.next();
+        let mut has_moved = false;
+        for _ in 0..PAGE_STEPS {
+            let Some(richest) = place else { break };
+            let step = richest.shard.lock().yield_page(now);
+            has_moved |= step != Step::Idle;
+            match step {
+                Step::Going => {}
+                Step::Idle | Step::Given => place = by_pages.next(),
+                Step::Emptied(_) if self.common.pool.excess() == 0 => break,
+                Step::Emptied(_) => place = by_pages.next(),
             }
         }
-        left < excess.min(EXCESS_PAGES_MAX)
+        has_moved
     }
 
     /// Goes on with the sweep for expired items. One pass begins each second.
@@ -208,8 +264,11 @@ impl Store {
         let Some(number) = upkeep.sweeping else {
             return false;
         };
-        if self.places[number].shard.lock().sweep(now) {
-            upkeep.sweeping = Some(number + 1).filter(|next| *next < self.places.len());
+        for _ in 0..SWEEP_STEPS {
+            if self.places[number].shard.lock().sweep(now) {
+                upkeep.sweeping = Some(number + 1).filter(|next| *next < self.places.len());
+                break;
+            }
         }
         if let Some(crawl) = upkeep.crawl.clone() {
             let done = self

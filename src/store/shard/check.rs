@@ -40,6 +40,9 @@ impl Shard {
         }
         assert_eq!(queued.len(), self.index.len());
         self.check_pages();
+        for head in &self.doomed {
+            assert_eq!(item::kind_of(self.lease.at(*head)), Kind::Detached);
+        }
     }
 
     fn check_pieces(&self, head: Handle) {
@@ -63,7 +66,7 @@ impl Shard {
 
     fn check_pages(&self) {
         for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
-            let (mut pages, mut used) = (0, 0);
+            let (mut pages, mut used, mut free) = (0, 0, 0);
             let mut page = self.slabs.newest_page(cut);
             while page != 0 {
                 let mut here = 0;
@@ -74,12 +77,18 @@ impl Shard {
                     }
                 }
                 assert_eq!(here, Slabs::used_in(&self.lease, page));
+                let is_closed = self.slabs.is_closed(&self.lease, page);
+                assert_eq!(is_closed, self.emptied_page() == Some(page));
+                if !is_closed {
+                    free += u64::from(self.slabs.cut(cut).capacity - here);
+                }
                 used += u64::from(here);
                 pages += 1;
                 page = Slabs::older_page(&self.lease, page);
             }
             assert_eq!(pages, self.slabs.cut(cut).pages);
             assert_eq!(used, self.slabs.cut(cut).used);
+            assert_eq!(free, self.slabs.free_chunks(cut));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One shard: a part of the keyspace with its own index, pages and queues.
 //!
 //! Everything here is sequential code, run under the shard's lock. The files beside this one
-//! hold what a request does ([`read`], [`mod@write`], [`mod@join`], [`upload`]), how room is made ([`room`]),
+//! hold what a request does ([`read`], [`mod@write`], [`mod@join`], [`upload`]), how room is made ([`room`], [`pages`]),
 //! what happens by itself ([`upkeep`]), what is reported ([`report`]) and what outlives the process
 //! ([`restore`], [`snapshot`]).
 
@@ -9,6 +9,7 @@
 mod check;
 mod ghosts;
 mod join;
+mod pages;
 mod read;
 mod report;
 mod restore;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ahash::RandomState;
 use slab::Slab;
 
+pub(super) use pages::Step;
 pub use read::{Fetched, Hit};
 pub(super) use upkeep::Sweep;
 
@@ -38,11 +40,15 @@ use super::pool::Pool;
 use super::slab::Slabs;
 use crate::time::{Expiry, Now};
 use ghosts::Ghosts;
+use pages::Emptying;
 use read::PinState;
 use upload::UploadState;
 
 /// Events kept until somebody takes them; more are counted and forgotten.
 const EVENT_COUNT_MAX: usize = 4096;
+
+/// Pieces of a value that are freed at once: some tens of microseconds.
+const FREED_PIECES_MAX: usize = 256;
 
 /// What all shards of a store share.
 #[derive(Debug)]
@@ -127,6 +133,14 @@ pub(super) struct Shard {
     uploads: Slab<UploadState>,
     /// A cut that had a page to spare when a chunk of it was freed last.
     spare_cut: Option<u16>,
+    /// The page that is being emptied.
+    emptying: Option<Emptying>,
+    /// The page that could not be emptied last, because something in it had to stay.
+    stuck_page: u32,
+    /// A page in no cut, for the request that is about to come again.
+    held_page: Option<u32>,
+    /// Items that are gone, with more pieces than could be freed at once.
+    doomed: Vec<Handle>,
     events: Vec<Event>,
     events_lost: u64,
     sweep: Sweep,
@@ -177,6 +191,10 @@ impl Shard {
             pins: Slab::new(),
             uploads: Slab::new(),
             spare_cut: None,
+            emptying: None,
+            stuck_page: 0,
+            held_page: None,
+            doomed: Vec::new(),
             events: Vec::new(),
             events_lost: 0,
             sweep: Sweep::new(cuts.len()),
@@ -210,7 +228,7 @@ impl Shard {
             _ => {
                 self.flush_at_s = 0;
                 self.flushed = self.serial;
-                self.sweep.start_over();
+                self.start_sweep_over();
             }
         }
     }
@@ -370,16 +388,46 @@ impl Shard {
         }
     }
 
-    /// Frees the chunks of an item that is in neither index nor queue.
-    fn free_chunks(&mut self, handle: Handle) {
-        let chunk = self.lease.at(handle);
-        let mut piece = Header::read(chunk).first_piece(chunk);
-        self.free_chunk(handle);
-        while !piece.is_none() {
+    /// Frees the chunks of an item that is in neither index nor queue. Of a very long value some
+    /// stay for later: [`Self::free_doomed`].
+    fn free_chunks(&mut self, head: Handle) {
+        if !self.free_some(head) {
+            item::set_kind(self.lease.at_mut(head), Kind::Detached);
+            self.doomed.push(head);
+        }
+    }
+
+    /// Frees the first pieces of an item, and the item when it has no more. True when it is gone.
+    fn free_some(&mut self, head: Handle) -> bool {
+        let chunk = self.lease.at(head);
+        let header = Header::read(chunk);
+        let mut piece = header.first_piece(chunk);
+        for _ in 0..FREED_PIECES_MAX {
+            if piece.is_none() {
+                break;
+            }
             let next = item::piece_next(self.lease.at(piece));
             self.free_chunk(piece);
             piece = next;
         }
+        if piece.is_none() {
+            self.free_chunk(head);
+            return true;
+        }
+        // The head goes last: its pieces name it as their owner.
+        header.set_first_piece(self.lease.at_mut(head), piece);
+        false
+    }
+
+    /// Frees more of an item that is gone. False when there is none.
+    fn free_doomed(&mut self) -> bool {
+        let Some(head) = self.doomed.last() else {
+            return false;
+        };
+        if self.free_some(*head) {
+            self.doomed.pop();
+        }
+        true
     }
 
     fn free_chunk(&mut self, handle: Handle) {

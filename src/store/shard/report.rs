@@ -1,17 +1,15 @@
 //! What a shard reports: listings of items, counters and gauges.
 
-use std::collections::BTreeMap;
-
 use super::super::api::{ClassStats, ItemInfo, StoreTotals};
 use super::super::arena::Handle;
 use super::super::item::{self, Header, Kind, Queue};
 use super::super::slab::Slabs;
-use super::super::survey::ClassCursor;
+use super::super::survey::{ClassCursor, QueueCursor, Walk};
 use super::{CutStats, Shard, ShardStats};
 use crate::time::Now;
 
-/// Logical sizes are counted in steps of this many bytes.
-const SIZE_STEP: u32 = 32;
+/// Items of a queue shown under one lock: some tens of microseconds.
+const QUEUE_LOOKS_MAX: usize = 256;
 
 impl Shard {
     /// The hash bits by which a listing that begins now goes through the index.
@@ -41,26 +39,62 @@ impl Shard {
         });
     }
 
-    /// Shows items of a class's COLD queues, newest first, until `see` returns false.
+    /// Shows some items of a class's COLD queues, newest first, from `cursor` on.
     pub(in super::super) fn cachedump(
         &mut self,
         class: u8,
+        cursor: &mut QueueCursor,
         now: Now,
         see: &mut dyn FnMut(&ItemInfo<'_>) -> bool,
-    ) -> bool {
+    ) -> Walk {
         self.begin(now);
-        for cut in self.common.classes.cuts_of(class) {
-            let mut handle = self.queues[usize::from(cut)].head(Queue::Cold);
-            while !handle.is_none() {
+        let cuts = self.common.classes.cuts_of(class);
+        let mut looked = 0;
+        while looked < QUEUE_LOOKS_MAX {
+            let cut = cuts.start + cursor.cut;
+            if !cuts.contains(&cut) {
+                return Walk::Ended;
+            }
+            let mut handle = match cursor.seen.is_empty() {
+                true => self.queues[usize::from(cut)].head(Queue::Cold),
+                false => self.after_seen(cursor, cut),
+            };
+            cursor.seen.clear();
+            while !handle.is_none() && looked < QUEUE_LOOKS_MAX {
+                looked += 1;
                 let chunk = self.lease.at(handle);
                 let header = Header::read(chunk);
                 if self.death(&header, chunk, now).is_none() && !see(&self.info(handle, now)) {
-                    return false;
+                    return Walk::Stopped;
                 }
+                cursor.seen.push((handle, header.serial));
                 handle = header.next;
             }
+            if handle.is_none() {
+                cursor.seen.clear();
+                cursor.cut += 1;
+                looked += 1;
+            }
         }
-        true
+        Walk::Going
+    }
+
+    /// The item behind the last of those seen that is still where it was.
+    fn after_seen(&self, cursor: &QueueCursor, cut: u16) -> Handle {
+        let seen = cursor.seen.iter().rev();
+        let mut next = seen.filter_map(|(handle, serial)| {
+            if !self.slabs.is_chunk(&self.lease, *handle, cut) {
+                return None;
+            }
+            let chunk = self.lease.at(*handle);
+            if item::kind_of(chunk) != Kind::Linked {
+                return None;
+            }
+            let header = Header::read(chunk);
+            let is_there = header.serial == *serial && header.queue() == Queue::Cold;
+            is_there.then_some(header.next)
+        });
+        next.next().unwrap_or(Handle::NONE)
     }
 
     /// Shows live items of a class from `cursor` on, looking at `budget` chunks or a few more.
@@ -186,24 +220,6 @@ impl Shard {
         class.age_hot_s = class.age_hot_s.max(age_s(Queue::Hot));
         class.age_warm_s = class.age_warm_s.max(age_s(Queue::Warm));
         class.age_s = class.age_s.max(age_s(Queue::Cold));
-    }
-
-    /// Counts items by logical size; the index of a count is the size in steps of 32 bytes.
-    pub(in super::super) fn add_sizes(&self, counts: &mut BTreeMap<u32, u64>, now: Now) {
-        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
-            let mut page = self.slabs.newest_page(cut);
-            while page != 0 {
-                let mut chunks = self.slabs.chunks_of(&self.lease, page);
-                while let Some(handle) = chunks.next(&self.lease) {
-                    if let Some(size) = self.live_size(handle, now) {
-                        *counts
-                            .entry(size.div_ceil(SIZE_STEP) * SIZE_STEP)
-                            .or_default() += 1;
-                    }
-                }
-                page = Slabs::older_page(&self.lease, page);
-            }
-        }
     }
 
     fn live_size(&self, handle: Handle, now: Now) -> Option<u32> {

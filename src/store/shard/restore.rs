@@ -23,6 +23,7 @@ impl Shard {
         for id in pins {
             self.unpin(id);
         }
+        while self.free_doomed() {}
         let mut saved = SavedShard {
             serial: self.serial,
             flushed: self.flushed,
@@ -113,7 +114,7 @@ impl Shard {
         Ok(())
     }
 
-    fn cut_numbers(&self) -> std::ops::Range<u16> {
+    pub(super) fn cut_numbers(&self) -> std::ops::Range<u16> {
         0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX)
     }
 

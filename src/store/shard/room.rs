@@ -2,8 +2,8 @@
 
 use super::super::api::{Event, LruPolicy};
 use super::super::arena::Handle;
-use super::super::item::{self, Flag, Header, Kind, Mark, Queue};
-use super::super::slab::Slabs;
+use super::super::item::{self, Flag, Header, Mark, Queue};
+use super::pages::{Purpose, Step};
 use super::{Found, Shard, Short};
 use crate::time::{Expiry, Now};
 
@@ -13,9 +13,9 @@ const TAIL_LOOKS_MAX: usize = 50;
 /// Attempts at a chunk before a request is refused.
 const ATTEMPTS_MAX: usize = 64;
 
-/// An item with more pieces than this is not moved, but dropped, when its page is wanted:
-/// telling every piece would hold the lock too long.
-const MOVED_PIECES_MAX: usize = 256;
+/// After so many attempts that freed chunks only where they are of no use, somebody else's turn
+/// comes before the next.
+const EMPTYING_ATTEMPTS_MAX: usize = 4;
 
 /// Another cut's page is taken when what goes next there has been idle this long, in seconds:
 /// ages are whole seconds, and lesser ones tell nothing.
@@ -27,9 +27,16 @@ const AGE_LOOKS: usize = 4;
 /// Items looked at for one that expires soon.
 const VOLATILE_LOOKS: usize = 16;
 
-/// Items evicted to save one from a page that is being emptied: some of them lie in that page,
-/// and their chunks are of no use.
-const RESCUE_EVICTIONS_MAX: usize = 8;
+/// What came of an attempt to make room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Room {
+    /// There is a chunk, or a page.
+    Made,
+    /// There will be, after more steps than one request may take under the lock.
+    Later,
+    /// There is no way.
+    None,
+}
 
 impl Shard {
     /// Takes a chunk, making room for it if need be.
@@ -38,17 +45,31 @@ impl Shard {
             return Ok(handle);
         }
         for attempt in 0..ATTEMPTS_MAX {
-            if let Some(page) = self.common.pool.take(&mut self.lease) {
+            if let Some(page) = self.ready_page() {
                 self.slabs.add_page(&mut self.lease, cut, page);
-            } else if !self.make_room(cut, now, attempt == 0) {
-                break;
+            } else if attempt > 0 || !self.free_doomed() {
+                match self.make_room(cut, now, attempt == 0) {
+                    Room::Made => {}
+                    Room::Later => return Err(Short),
+                    Room::None => break,
+                }
             }
             if let Some(handle) = self.slabs.allocate(&mut self.lease, cut) {
                 return Ok(handle);
             }
+            // What went may all have been in the page that is being emptied.
+            if attempt >= EMPTYING_ATTEMPTS_MAX && self.is_emptying() {
+                return Err(Short);
+            }
         }
         self.totals.malloc_fails += 1;
         Err(Short)
+    }
+
+    /// A page that is there, without anything having to move for it.
+    fn ready_page(&mut self) -> Option<u32> {
+        let held = self.held_page.take();
+        held.or_else(|| self.common.pool.take(&mut self.lease))
     }
 
     /// Counts a request that was refused for want of memory.
@@ -56,51 +77,41 @@ impl Shard {
         self.stats[usize::from(cut)].out_of_memory += 1;
     }
 
-    /// Frees at least one chunk of a cut, or gets it a page. False when there is no way.
-    fn make_room(&mut self, cut: u16, now: Now, first: bool) -> bool {
+    /// Frees at least one chunk of a cut, or gets it a page. Each time goes on by a step with the
+    /// page that is being emptied, and the items of the cut itself give way until it is there.
+    fn make_room(&mut self, cut: u16, now: Now, first: bool) -> Room {
         // Room that another cut does not use is taken before anything has to go.
-        if let Some(page) = self.take_spare_page(cut, now) {
+        if !self.is_emptying()
+            && !self.begin_spare(Some(cut))
+            && self.evicts()
+            && let Some(victim) = self.older_cut(cut, now)
+        {
+            self.begin_stealing_from(victim, Purpose::NEED);
+        }
+        if let Step::Emptied(page) = self.empty_step(now) {
             self.slabs.add_page(&mut self.lease, cut, page);
-            return true;
+            return Room::Made;
         }
         if !self.evicts() {
-            return self.reclaim_expired(cut, now);
+            return match self.reclaim_expired(cut, now) {
+                true => Room::Made,
+                false if self.is_emptying() => Room::Later,
+                false => Room::None,
+            };
+        }
+        if self.is_worth_waiting_for(cut) {
+            return Room::Later;
         }
         if first {
             self.stats[usize::from(cut)].direct_reclaims += 1;
         }
-        if let Some(victim) = self.older_cut(cut, now)
-            && let Some(page) = self.steal_page_of(victim, now)
-        {
-            self.slabs.add_page(&mut self.lease, cut, page);
-            return true;
-        }
         if self.evict_one(cut, now) {
-            return true;
+            return Room::Made;
         }
-        match self.steal_page(Some(cut), now) {
-            Some(page) => {
-                self.slabs.add_page(&mut self.lease, cut, page);
-                true
-            }
-            None => false,
+        if self.is_emptying() || self.begin_stealing(Some(cut), Purpose::NEED, now) {
+            return Room::Later;
         }
-    }
-
-    /// A page of a cut that has more free chunks than it needs. Nothing is evicted for it: what
-    /// is in the page moves into those chunks.
-    fn take_spare_page(&mut self, wanting: u16, now: Now) -> Option<u32> {
-        let cut = self.spare_cut?;
-        if cut == wanting || !self.has_spare(cut) {
-            self.spare_cut = None;
-            return None;
-        }
-        let page = self.emptiest_page(cut);
-        let emptied = page != 0 && self.empty_page(page, cut, now);
-        if !emptied {
-            self.spare_cut = None;
-        }
-        emptied.then_some(page)
+        Room::None
     }
 
     /// Seconds since the last access of the item that would go next from a cut.
@@ -395,215 +406,6 @@ impl Shard {
         }
     }
 
-    /// Empties a page of some cut other than `spared`, preferring the one whose items have been
-    /// idle longest. The page is then this shard's, in no cut.
-    pub(super) fn steal_page(&mut self, spared: Option<u16>, now: Now) -> Option<u32> {
-        let mut tried = 0;
-        let count = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
-        let mut best: Vec<(u32, u32, u16)> = (0..count)
-            .filter(|cut| Some(*cut) != spared && self.slabs.cut(*cut).pages > 0)
-            .map(|cut| {
-                let idle_s = self.tail_idle_s(cut, now).unwrap_or(u32::MAX);
-                (idle_s, self.slabs.cut(cut).pages, cut)
-            })
-            .collect();
-        best.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, _, victim) in best {
-            if let Some(page) = self.steal_page_of(victim, now) {
-                return Some(page);
-            }
-            tried += 1;
-            if tried == 8 {
-                break;
-            }
-        }
-        None
-    }
-
-    /// Empties a page of a cut: the one with its oldest item, or any that is not busy.
-    pub(super) fn steal_page_of(&mut self, victim: u16, now: Now) -> Option<u32> {
-        let tail = self.queues[usize::from(victim)].tail(Queue::Cold);
-        if !tail.is_none() {
-            let page = self.lease.arena().page_of(tail);
-            if self.empty_page(page, victim, now) {
-                return Some(page);
-            }
-        }
-        let mut page = self.slabs.oldest_page(victim);
-        for _ in 0..8 {
-            if page == 0 {
-                return None;
-            }
-            if self.empty_page(page, victim, now) {
-                return Some(page);
-            }
-            page = Slabs::newer_page(&self.lease, page);
-        }
-        None
-    }
-
-    /// Saves what can be saved from a page, drops the rest and takes the page from its cut.
-    /// False, and nothing has happened, when something in the page must stay where it is.
-    pub(super) fn empty_page(&mut self, page: u32, cut: u16, now: Now) -> bool {
-        if self.is_busy(page) {
-            return false;
-        }
-        self.slabs.close_page(&mut self.lease, page);
-        let mut chunks = self.slabs.chunks_of(&self.lease, page);
-        while let Some(handle) = chunks.next(&self.lease) {
-            match item::kind_of(self.lease.at(handle)) {
-                Kind::Free | Kind::Detached => {}
-                Kind::Linked => self.clear_item(handle, cut, now),
-                Kind::Piece => self.clear_piece(handle, cut, now),
-            }
-        }
-        debug_assert_eq!(Slabs::used_in(&self.lease, page), 0);
-        self.slabs.remove_closed_page(&mut self.lease, page);
-        self.totals.pages_moved += 1;
-        true
-    }
-
-    /// Whether something in a page is being uploaded or sent.
-    fn is_busy(&self, page: u32) -> bool {
-        let mut chunks = self.slabs.chunks_of(&self.lease, page);
-        while let Some(handle) = chunks.next(&self.lease) {
-            let mut chunk = self.lease.at(handle);
-            if item::kind_of(chunk) == Kind::Piece {
-                chunk = self.lease.at(item::piece_owner(chunk));
-            }
-            match item::kind_of(chunk) {
-                Kind::Detached => return true,
-                Kind::Linked if Header::read(chunk).has(Mark::PINNED) => return true,
-                _ => {}
-            }
-        }
-        false
-    }
-
-    /// Moves an item out of a page that is being emptied, or drops it.
-    fn clear_item(&mut self, handle: Handle, cut: u16, now: Now) {
-        let chunk = self.lease.at(handle);
-        let header = Header::read(chunk);
-        let pieces = header.first_piece(chunk);
-        if self.death(&header, chunk, now).is_some() {
-            self.bury_at(handle, header);
-        } else if self.count_pieces(pieces) > MOVED_PIECES_MAX
-            || !self.rescue(handle, cut, now, Self::relocate_item)
-        {
-            self.totals.move_evictions += 1;
-            self.evict(cut, handle, now);
-        }
-    }
-
-    fn clear_piece(&mut self, handle: Handle, cut: u16, now: Now) {
-        if self.rescue(handle, cut, now, Self::relocate_piece) {
-            return;
-        }
-        let owner = item::piece_owner(self.lease.at(handle));
-        self.totals.move_evictions += 1;
-        self.evict(cut, owner, now);
-    }
-
-    /// Moves what is in a chunk to another page, evicting what would go next from its cut to make
-    /// room for it: a page that is taken away must not cost more than what is least wanted. False
-    /// when it is still there.
-    fn rescue(
-        &mut self,
-        handle: Handle,
-        cut: u16,
-        now: Now,
-        relocate: fn(&mut Self, Handle, u16) -> bool,
-    ) -> bool {
-        let kind = item::kind_of(self.lease.at(handle));
-        for _ in 0..RESCUE_EVICTIONS_MAX {
-            if relocate(self, handle, cut) {
-                return true;
-            }
-            if !self.evict_one(cut, now) {
-                return false;
-            }
-            self.totals.move_evictions += 1;
-            // It may have been the next to go itself.
-            if item::kind_of(self.lease.at(handle)) != kind {
-                return true;
-            }
-        }
-        relocate(self, handle, cut)
-    }
-
-    /// Copies an item to a free chunk in another page. False if there is none.
-    fn relocate_item(&mut self, from: Handle, cut: u16) -> bool {
-        let chunk = self.lease.at(from);
-        let header = Header::read(chunk);
-        let pieces = header.first_piece(chunk);
-        let Some(to) = self.slabs.allocate(&mut self.lease, cut) else {
-            return false;
-        };
-        let size = header.value_at() + header.inline_size();
-        self.lease.copy(from, 0, to, 0, size);
-        let hash = self.hash_at(from);
-        if let Some(slot) = self.slot_of(hash, from) {
-            self.index.replace(slot, to);
-        }
-        self.queues[usize::from(cut)].moved(&mut self.lease, from, to);
-        if !pieces.is_none() {
-            item::set_piece_prev(self.lease.at_mut(pieces), to);
-        }
-        let mut piece = pieces;
-        while !piece.is_none() {
-            item::set_piece_owner(self.lease.at_mut(piece), to);
-            piece = item::piece_next(self.lease.at(piece));
-        }
-        let expiry_s = header.expiry_s(self.lease.at(to));
-        Slabs::note_expiry(&mut self.lease, to, expiry_s);
-        self.free_chunk(from);
-        self.totals.rescues += 1;
-        true
-    }
-
-    fn count_pieces(&self, first: Handle) -> usize {
-        let mut count = 0;
-        let mut piece = first;
-        while !piece.is_none() && count <= MOVED_PIECES_MAX {
-            count += 1;
-            piece = item::piece_next(self.lease.at(piece));
-        }
-        count
-    }
-
-    /// Copies a piece to a free chunk in another page. False if there is none.
-    fn relocate_piece(&mut self, from: Handle, cut: u16) -> bool {
-        let Some(to) = self.slabs.allocate(&mut self.lease, cut) else {
-            return false;
-        };
-        let size = self.common.classes.cuts()[usize::from(cut)].chunk_size;
-        self.lease.copy(from, 0, to, 0, size);
-        let chunk = self.lease.at(to);
-        let (next, prev) = (item::piece_next(chunk), item::piece_prev(chunk));
-        let owner = item::piece_owner(chunk);
-        if prev == owner {
-            let header = Header::read(self.lease.at(owner));
-            header.set_first_piece(self.lease.at_mut(owner), to);
-        } else {
-            item::set_piece_next(self.lease.at_mut(prev), to);
-        }
-        if !next.is_none() {
-            item::set_piece_prev(self.lease.at_mut(next), to);
-        }
-        self.free_chunk(from);
-        self.totals.piece_rescues += 1;
-        true
-    }
-
-    /// Gives one page to the pool, for another shard or for the system.
-    pub(in super::super) fn yield_page(&mut self, now: Now) -> bool {
-        let Some(page) = self.steal_page(None, now) else {
-            return false;
-        };
-        self.common.pool.give(&mut self.lease, page);
-        true
-    }
-
     /// Sees to it that the next insertion finds room in the index.
     pub(super) fn insert(&mut self, hash: u64, handle: Handle, now: Now) -> Result<(), Short> {
         if !self.index.insert(hash, handle) {
@@ -645,14 +447,20 @@ impl Shard {
         });
     }
 
-    /// A page for the index: from the pool, or from the items.
+    /// A page for the index: from the pool, or from the items. `None` when there is none yet.
     fn index_page(&mut self, now: Now) -> Option<u32> {
-        if let Some(page) = self.common.pool.take(&mut self.lease) {
+        if let Some(page) = self.ready_page() {
             return Some(page);
         }
         if !self.evicts() {
             return None;
         }
-        self.steal_page(None, now)
+        if !self.is_emptying() {
+            self.begin_stealing(None, Purpose::NEED, now);
+        }
+        match self.empty_step(now) {
+            Step::Emptied(page) => Some(page),
+            Step::Going | Step::Given | Step::Idle => None,
+        }
     }
 }

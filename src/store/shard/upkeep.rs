@@ -8,18 +8,29 @@ use super::super::api::Event;
 use super::super::arena::Handle;
 use super::super::item::{self, Flag, Header, Kind, Queue};
 use super::super::lru::Queues;
-use super::super::slab::{NO_EXPIRY, Slabs};
+use super::super::slab::{ChunksOf, NO_EXPIRY, Slabs};
 use super::Shard;
+use super::pages::{Purpose, Step};
 use crate::time::Now;
 
-/// Chunks looked at in one step. A step of this many takes some tens of microseconds.
-const SWEEP_CHUNKS_MAX: usize = 500;
+/// Work of one step in looks at a chunk, of which a step of this many takes some tens of
+/// microseconds.
+const SWEEP_WORK: usize = 512;
+
+/// What it is to free an item, in looks at a chunk.
+const BURY_WORK: usize = 8;
+
+/// Bytes of a long value that are freed in the time of a look at a chunk.
+const BURY_SIZE: usize = 8 << 10;
 
 /// Page headers looked at in one step.
 const SWEEP_PAGES_MAX: usize = 256;
 
-/// Items moved between queues in one step.
-const JUGGLE_MOVES_MAX: usize = 300;
+/// Work of one step between queues, in looks at the tails of a cut.
+const JUGGLE_WORK: usize = 160;
+
+/// What it is to move an item to another queue, or to free it, in looks at the tails of a cut.
+const SHIFT_WORK: usize = 2;
 
 /// A cut keeps this many pages' worth of free chunks; more goes back to the pool.
 const SPARE_PAGES: u64 = 2;
@@ -30,6 +41,8 @@ pub(in super::super) struct Sweep {
     cut: u16,
     /// The page to look at next; zero is the beginning of the cut.
     page: u32,
+    /// What is left to look at of that page, once it has been begun.
+    partial: Option<Partial>,
     /// What was flushed when the pass began: a whole pass works that off.
     flushed_at_start: u64,
     /// Passes finished.
@@ -38,12 +51,23 @@ pub(in super::super) struct Sweep {
     forced: u64,
     forced_checked: u64,
     forced_reclaimed: u64,
-    /// The cut at which queue balancing goes on.
+    /// The cut at which queue balancing goes on, and how many are left in this round.
     juggled: u16,
+    to_juggle: u16,
     /// The cut whose page is worth most elsewhere.
     pub(super) oldest_cut: Option<u16>,
     /// By cut: seconds that what goes next has been idle, as it was when it was looked at last.
     pub(super) ages_s: Vec<u32>,
+}
+
+/// A page that a sweep has begun and not finished.
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    chunks: ChunksOf,
+    /// The earliest expiry that the page told when it was begun.
+    told_s: u32,
+    /// The earliest of the items looked at.
+    earliest_s: u32,
 }
 
 impl Sweep {
@@ -54,45 +78,39 @@ impl Sweep {
             ..Self::default()
         }
     }
-
-    /// Begins the pass again, so that what was flushed is found from the start.
-    pub(super) fn start_over(&mut self) {
-        self.cut = 0;
-        self.page = 0;
-    }
 }
 
 impl Shard {
     /// Frees expired items in the next pages. Returns true when the pass has come round.
     pub(in super::super) fn sweep(&mut self, now: Now) -> bool {
         self.begin(now);
-        let mut chunks = 0;
+        let mut work = 0;
         let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
         if self.sweep.cut == 0 && self.sweep.page == 0 {
             self.sweep.flushed_at_start = self.flushed;
         }
         for _ in 0..SWEEP_PAGES_MAX {
-            if chunks >= SWEEP_CHUNKS_MAX {
+            if work >= SWEEP_WORK {
                 return false;
             }
             // A page may have changed hands since the last step: then the cut begins again.
             let page = match self.sweep.page {
                 page if page != 0 && self.owns(page, self.sweep.cut) => page,
-                _ => self.slabs.newest_page(self.sweep.cut),
-            };
-            if page == 0 {
-                self.sweep.page = 0;
-                self.sweep.cut += 1;
-                if self.sweep.cut >= cuts {
-                    self.end_pass();
-                    return true;
+                _ => {
+                    self.sweep.partial = None;
+                    self.slabs.newest_page(self.sweep.cut)
                 }
-                continue;
+            };
+            let mut next = 0;
+            if page != 0 {
+                self.sweep.page = page;
+                next = Slabs::older_page(&self.lease, page);
+                if !self.sweep_page(page, &mut work, now) {
+                    return false;
+                }
             }
-            let older = Slabs::older_page(&self.lease, page);
-            chunks += self.sweep_page(page, now);
-            self.sweep.page = older;
-            if older == 0 {
+            self.sweep.page = next;
+            if next == 0 {
                 self.sweep.cut += 1;
                 if self.sweep.cut >= cuts {
                     self.end_pass();
@@ -103,8 +121,21 @@ impl Shard {
         false
     }
 
+    /// Begins the pass again, so that what was flushed is found from the start.
+    pub(super) fn start_sweep_over(&mut self) {
+        if let Some(partial) = self.sweep.partial.take()
+            && self.owns(partial.chunks.page(), self.sweep.cut)
+        {
+            // What has not been looked at may expire when the page said so.
+            let earliest_s = partial.told_s.min(partial.earliest_s);
+            Slabs::tell_earlier_expiry(&mut self.lease, partial.chunks.page(), earliest_s);
+        }
+        self.sweep.cut = 0;
+        self.sweep.page = 0;
+    }
+
     fn end_pass(&mut self) {
-        self.sweep.start_over();
+        self.start_sweep_over();
         self.sweep.passes += 1;
         if self.flushed == self.sweep.flushed_at_start {
             // Nothing from before the flush is left.
@@ -112,20 +143,38 @@ impl Shard {
         }
     }
 
-    /// Frees expired items of a page. Returns how many chunks were looked at.
-    fn sweep_page(&mut self, page: u32, now: Now) -> usize {
+    /// Frees expired items of a page, and adds to `work`. False when there is more of it.
+    fn sweep_page(&mut self, page: u32, work: &mut usize, now: Now) -> bool {
         let cut = usize::from(self.sweep.cut);
-        let class = self.common.classes.cuts()[cut].class;
-        let forced = self.sweep.forced & (1 << class) != 0;
-        let due = Slabs::earliest_expiry_s(&self.lease, page) <= now.uptime_s;
-        if !due && self.flushed == 0 && !forced {
-            return 1;
-        }
-        let mut looked = 0;
-        let mut earliest_s = NO_EXPIRY;
-        let mut chunks = self.slabs.chunks_of(&self.lease, page);
-        while let Some(handle) = chunks.next(&self.lease) {
-            looked += 1;
+        let mut partial = match self.sweep.partial.take() {
+            Some(partial) => partial,
+            None => {
+                let class = self.common.classes.cuts()[cut].class;
+                let forced = self.sweep.forced & (1 << class) != 0;
+                let told_s = Slabs::earliest_expiry_s(&self.lease, page);
+                if told_s > now.uptime_s && self.flushed == 0 && !forced {
+                    *work += 1;
+                    return true;
+                }
+                // From now on the page notes the expiry of what comes into it.
+                Slabs::set_earliest_expiry(&mut self.lease, page, NO_EXPIRY);
+                Partial {
+                    chunks: self.slabs.chunks_of(&self.lease, page),
+                    told_s,
+                    earliest_s: NO_EXPIRY,
+                }
+            }
+        };
+        // The page may have been given away and come back: only what is used now is looked at.
+        partial
+            .chunks
+            .end_with(&self.slabs.chunks_of(&self.lease, page));
+        while *work < SWEEP_WORK {
+            let Some(handle) = partial.chunks.next(&self.lease) else {
+                Slabs::tell_earlier_expiry(&mut self.lease, page, partial.earliest_s);
+                return true;
+            };
+            *work += 1;
             let chunk = self.lease.at(handle);
             if item::kind_of(chunk) != Kind::Linked {
                 continue;
@@ -135,19 +184,20 @@ impl Shard {
             self.sweep.forced_checked += 1;
             let expiry_s = header.expiry_s(chunk);
             if self.death(&header, chunk, now).is_some() {
+                *work += BURY_WORK + header.value_size(chunk) as usize / BURY_SIZE;
                 self.stats[cut].crawler_reclaimed += 1;
                 self.sweep.forced_reclaimed += 1;
                 self.bury_at(handle, header);
                 if !self.owns(page, self.sweep.cut) {
                     // The page became empty and has been given back.
-                    return looked;
+                    return true;
                 }
             } else if expiry_s != 0 {
-                earliest_s = earliest_s.min(expiry_s);
+                partial.earliest_s = partial.earliest_s.min(expiry_s);
             }
         }
-        Slabs::set_earliest_expiry(&mut self.lease, page, earliest_s);
-        looked
+        self.sweep.partial = Some(partial);
+        false
     }
 
     /// Whether a page is still one of a cut's.
@@ -165,7 +215,7 @@ impl Shard {
         self.sweep.forced = classes;
         self.sweep.forced_checked = 0;
         self.sweep.forced_reclaimed = 0;
-        self.sweep.start_over();
+        self.start_sweep_over();
     }
 
     /// Ends a forced sweep; returns items checked and freed by it.
@@ -183,18 +233,22 @@ impl Shard {
         self.begin(now);
         self.totals.juggles += 1;
         let cuts = u16::try_from(self.queues.len()).unwrap_or(u16::MAX);
-        let mut budget = JUGGLE_MOVES_MAX;
-        // Begins where the last step ran out of moves, so that every cut has its turn.
-        for step in 0..cuts {
-            let cut = (self.sweep.juggled + step) % cuts;
-            if self.queues[usize::from(cut)].total() == 0 {
-                continue;
+        if self.sweep.to_juggle == 0 {
+            self.sweep.to_juggle = cuts;
+        }
+        let mut budget = JUGGLE_WORK;
+        // Begins where the last step ended, so that every cut has its turn.
+        while self.sweep.to_juggle > 0 {
+            let cut = self.sweep.juggled;
+            if self.queues[usize::from(cut)].total() > 0 {
+                budget -= 1;
+                budget -= self.juggle_cut(cut, budget / SHIFT_WORK, now) * SHIFT_WORK;
+                if budget < SHIFT_WORK + 1 {
+                    return true;
+                }
             }
-            budget -= self.juggle_cut(cut, budget, now);
-            if budget == 0 {
-                self.sweep.juggled = cut;
-                return true;
-            }
+            self.sweep.juggled = (cut + 1) % cuts;
+            self.sweep.to_juggle -= 1;
         }
         false
     }
@@ -286,6 +340,7 @@ impl Shard {
             0
         };
         self.ghosts.resize(remembered as usize);
+        self.forget_stuck_page();
         if self.balance.automove == 0 {
             self.sweep.oldest_cut = None;
             return;
@@ -299,46 +354,37 @@ impl Shard {
             .max_by(|a, b| self.staleness(*a).total_cmp(&self.staleness(*b)));
     }
 
-    /// Gives a page back to the pool, of a cut that has more free chunks than it needs. Returns
-    /// true when it did.
-    pub(in super::super) fn spare_page(&mut self, now: Now) -> bool {
+    /// Begins to give a page back to the pool, of a cut that has more free chunks than it needs, or
+    /// goes on with what was begun.
+    pub(in super::super) fn spare_page(&mut self, now: Now) -> Step {
         if self.balance.automove == 0 {
-            return false;
+            return Step::Idle;
         }
-        for cut in 0..u16::try_from(self.queues.len()).unwrap_or(u16::MAX) {
-            let pages = self.slabs.cut(cut);
-            let spare = u64::from(pages.capacity) * SPARE_PAGES + u64::from(pages.capacity) / 2;
-            if pages.pages <= 2 || self.slabs.free_chunks(cut) <= spare {
-                continue;
-            }
-            let page = self.emptiest_page(cut);
-            if page != 0 && self.empty_page(page, cut, now) {
-                self.common.pool.give(&mut self.lease, page);
-                self.note_page_move(cut, 0);
-                return true;
+        if !self.is_emptying() {
+            let has_begun = self.cut_numbers().any(|cut| {
+                let pages = self.slabs.cut(cut);
+                let spare = u64::from(pages.capacity) * SPARE_PAGES + u64::from(pages.capacity) / 2;
+                pages.pages > 2 && self.slabs.free_chunks(cut) > spare && {
+                    let purpose = Purpose {
+                        to: Some(0),
+                        is_lossless: true,
+                    };
+                    let page = self.emptiest_page(cut);
+                    page != 0 && self.begin_emptying(page, cut, purpose)
+                }
+            });
+            if !has_begun {
+                return Step::Idle;
             }
         }
-        false
+        let step = self.empty_step(now);
+        if let Step::Emptied(page) = step {
+            self.common.pool.give(&mut self.lease, page);
+        }
+        step
     }
 
-    /// The page of a cut with the fewest items, among the first few.
-    pub(super) fn emptiest_page(&self, cut: u16) -> u32 {
-        let mut page = self.slabs.newest_page(cut);
-        let (mut best, mut best_used) = (0, u32::MAX);
-        for _ in 0..SWEEP_PAGES_MAX {
-            if page == 0 {
-                break;
-            }
-            let used = Slabs::used_in(&self.lease, page);
-            if used < best_used {
-                (best, best_used) = (page, used);
-            }
-            page = Slabs::older_page(&self.lease, page);
-        }
-        best
-    }
-
-    fn note_page_move(&mut self, from: u16, to: u8) {
+    pub(super) fn note_page_move(&mut self, from: u16, to: u8) {
         self.record(|shard| Event::PageMoved {
             from: shard.common.classes.cuts()[usize::from(from)].class,
             to,
@@ -360,34 +406,28 @@ impl Shard {
             .sum()
     }
 
-    /// Moves a page from a class to another, or to the pool when `to` is zero.
-    pub(in super::super) fn move_page(&mut self, from: Option<u8>, to: u8, now: Now) -> bool {
+    /// Begins to move a page from a class to another, or to the pool when `to` is zero. False when
+    /// none can be had.
+    pub(in super::super) fn begin_move(&mut self, from: Option<u8>, to: u8, now: Now) -> bool {
         self.begin(now);
-        let page = match from {
-            Some(class) => match self.pages_of_class(class).1 {
-                Some(cut) => self.steal_page_of(cut, now).map(|page| (cut, page)),
-                None => None,
-            },
+        let purpose = Purpose {
+            to: Some(to),
+            is_lossless: false,
+        };
+        match from {
+            Some(class) => {
+                let victim = self.pages_of_class(class).1;
+                victim.is_some_and(|cut| self.begin_stealing_from(cut, purpose))
+            }
             None => {
                 let spared = self.common.classes.cuts_of(to).next();
-                self.steal_page(spared, now).map(|page| (0, page))
+                self.begin_stealing(spared, purpose, now)
             }
-        };
-        let Some((cut, page)) = page else {
-            return false;
-        };
-        if to == 0 {
-            self.common.pool.give(&mut self.lease, page);
-        } else {
-            let target = self.target_cut(to);
-            self.slabs.add_page(&mut self.lease, target, page);
         }
-        self.note_page_move(cut, to);
-        true
     }
 
     /// The cut of a wire class that a page is given to: the one that is used most.
-    fn target_cut(&self, class: u8) -> u16 {
+    pub(super) fn target_cut(&self, class: u8) -> u16 {
         let cuts = self.common.classes.cuts_of(class);
         let last = cuts.end.saturating_sub(1);
         cuts.max_by_key(|cut| self.slabs.cut(*cut).used)
