@@ -179,6 +179,13 @@ pub enum PutMode {
     Set,
 }
 
+impl PutMode {
+    /// Whether the value goes beside another one.
+    pub(super) const fn joins(self) -> bool {
+        matches!(self, Self::Append | Self::Prepend)
+    }
+}
+
 /// A request to store a value; the value itself comes beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Put<'a> {
@@ -264,6 +271,8 @@ pub struct PutReply {
 pub struct Upload {
     pub(super) shard: u32,
     pub(super) id: u32,
+    /// Whether it goes beside another value.
+    pub(super) joins: bool,
 }
 
 /// A large value being sent: it stays complete and unchanged until given back by

@@ -20,6 +20,7 @@ mod arena;
 mod classes;
 mod index;
 mod item;
+mod join;
 mod lru;
 #[cfg(any(test, fuzzing))]
 pub mod model;
@@ -56,6 +57,7 @@ use crate::time::Now;
 use arena::{Arena, Geometry};
 use classes::Classes;
 use index::Root;
+use join::Added;
 use pool::Pool;
 use shard::{Common, Shard, Short, Step};
 use upkeep::{Upkeep, WARM_PAGES};
@@ -450,6 +452,11 @@ impl Store {
     #[inline]
     pub fn put(&self, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
         let number = self.place_number(put.hash);
+        if put.mode.joins()
+            && let Some(reply) = self.join_in_steps(number, put, Added::Bytes(value), now)
+        {
+            return reply;
+        }
         if let Ok(reply) = self.places[number].shard.lock().put(put, value, now) {
             return reply;
         }
@@ -494,6 +501,7 @@ impl Store {
             Ok(id) => Ok(Upload {
                 shard: u32::try_from(number).unwrap_or(u32::MAX),
                 id: u32::try_from(id).unwrap_or(u32::MAX),
+                joins: put.mode.joins(),
             }),
             Err(Short) => {
                 let status = PutStatus::NoMemory;
@@ -534,6 +542,11 @@ impl Store {
     /// Stores what has been uploaded, under the key and conditions given at its beginning.
     pub fn finish_upload(&self, upload: Upload, now: Now) -> PutReply {
         let (number, id) = (upload.shard as usize, upload.id as usize);
+        if upload.joins
+            && let Some(reply) = self.join_upload_in_steps(number, id, now)
+        {
+            return reply;
+        }
         self.with_memory(number, now, |shard| shard.finish_upload(id, now))
             .unwrap_or_else(|Short| {
                 let mut shard = self.places[number].shard.lock();

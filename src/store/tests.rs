@@ -285,6 +285,58 @@ fn long_values_are_joined_to_at_both_ends_and_while_they_are_being_sent() {
 }
 
 #[test]
+fn what_threads_put_before_a_long_value_is_all_there_and_in_order() {
+    const SIZE: usize = 400_000;
+    const TURNS: u32 = 60;
+    let store = store(&testing::config(64));
+    set(&store, b"key", &[b'v'; SIZE], NOW);
+    let added = |thread: u8| {
+        for turn in 0..TURNS {
+            let request = Put {
+                mode: PutMode::Prepend,
+                ..put(&store, b"key")
+            };
+            // Some come as uploads do.
+            let status = if turn % 3 == 0 {
+                let mut upload = store.begin_upload(&request, 1, NOW).unwrap();
+                store.fill_upload(&mut upload, &[thread], NOW).unwrap();
+                store.finish_upload(upload, NOW).status
+            } else {
+                store.put(&request, &[thread], NOW).status
+            };
+            assert_eq!(status, PutStatus::Stored);
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in [b'a', b'b'] {
+            scope.spawn(move || added(thread));
+        }
+        scope.spawn(|| {
+            for turn in 0..TURNS {
+                let how = Fetch {
+                    touch: Some(Expiry::at(1000 + turn)),
+                    ..Fetch::default()
+                };
+                store.fetch(b"key", store.hash(b"key"), NOW, &how, |fetched| {
+                    assert!(matches!(fetched, Fetched::Hit(_)));
+                });
+            }
+        });
+    });
+    let mut pin = pinned(&store, b"key");
+    let mut bytes = Vec::new();
+    store.read_pin(&mut pin, usize::MAX, &mut bytes);
+    store.unpin(pin);
+    let (front, rest) = bytes.split_at(2 * TURNS as usize);
+    assert!(rest.len() == SIZE && rest.iter().all(|byte| *byte == b'v'));
+    let count = |thread| front.iter().filter(|byte| **byte == thread).count();
+    assert_eq!((count(b'a'), count(b'b')), (TURNS as usize, TURNS as usize));
+    let expiry = store.peek(b"key", store.hash(b"key"), NOW, |item| item.unwrap().expiry);
+    assert_eq!(expiry, Expiry::at(1000 + TURNS - 1));
+    store.check();
+}
+
+#[test]
 fn a_long_value_that_cannot_grow_stays_whole() {
     let mut config = testing::config(8);
     config.evict = false;

@@ -3,15 +3,41 @@
 //! Short values are joined in a buffer. A long value never is: what is appended to it goes into
 //! its last piece and into new ones behind, so that the work is that of the bytes added; where
 //! its pieces will not do (they are being sent, or the item changes its class, or bytes go in
-//! front) it is written again chunk by chunk.
+//! front) it is written again chunk by chunk. One that is long enough for others to notice is
+//! written again in steps ([`Shard::begin_join`]), as if it were uploaded: meanwhile the old value
+//! is pinned, and in the end it must still be the one that the key leads to.
 
 use super::super::api::{Put, PutMode, PutReply, PutStatus};
 use super::super::arena::Handle;
 use super::super::item::{self, Flag, Header, Mark, PIECE_HEADER_SIZE, Spec};
 use super::super::slab::Slabs;
-use super::write::Tail;
+use super::read::PinState;
+use super::write::{Tail, Verdict, judge};
 use super::{Found, Shard, Short};
 use crate::time::Now;
+
+/// A value shorter than this is written again under one lock, in bytes.
+const JOINED_AT_ONCE_MAX: u32 = 128 << 10;
+
+/// A long value that is being written again, to be joined to.
+#[derive(Debug)]
+pub(in super::super) struct Joining {
+    /// The upload that becomes the new item.
+    pub(in super::super) upload: usize,
+    /// The old value, from where it has not been copied.
+    pub(in super::super) old: Part,
+    old_handle: Handle,
+    old_serial: u32,
+    pin: usize,
+}
+
+/// What has not been copied of a value that stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Part {
+    at: PinState,
+    /// Bytes from there.
+    pub(in super::super) left: u32,
+}
 
 /// What is joined to a value.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +88,112 @@ impl Shard {
         Ok(self.stored(handle, class))
     }
 
+    /// Begins to write a long value again for a join, or finds that the join is better done at once.
+    /// Whatever comes of it is given to [`Self::end_join`].
+    pub(in super::super) fn begin_join(
+        &mut self,
+        put: &Put<'_>,
+        added_size: u32,
+        now: Now,
+    ) -> Result<Option<Joining>, Short> {
+        self.begin(now);
+        let Ok(old) = self.find_live(put.key, put.hash.0, now) else {
+            return Ok(None);
+        };
+        let chunk = self.lease.at(old.handle);
+        let old_size = old.header.value_size(chunk);
+        let old_cas = self.cas_of(&old.header, chunk);
+        let mut spec = old.header.spec(chunk);
+        spec.value_size = old_size.saturating_add(added_size);
+        spec.assigned_cas = put.assign_cas.filter(|cas| *cas != 0);
+        let Some(cut) = self.common.classes.cut_for(&spec) else {
+            return Ok(None);
+        };
+        if old_size < JOINED_AT_ONCE_MAX
+            || self.can_grow(put, &old, cut)
+            || !matches!(judge(put, Some(old_cas)), Verdict::Join)
+        {
+            return Ok(None);
+        }
+        let at = PinState::at_start(old.handle, &old.header);
+        let pin = self.pin(at);
+        match self.build_head(&spec, put.key, now) {
+            Ok((head, tail)) => Ok(Some(Joining {
+                upload: self.begin_upload_of(put, &spec, head, tail),
+                old: Part { at, left: old_size },
+                old_handle: old.handle,
+                old_serial: old.header.serial,
+                pin,
+            })),
+            Err(short) => {
+                self.unpin(pin);
+                Err(short)
+            }
+        }
+    }
+
+    /// All of an upload's value.
+    pub(in super::super) fn uploaded_part(&self, id: usize) -> Part {
+        let head = self.upload_head(id);
+        let chunk = self.lease.at(head);
+        let header = Header::read(chunk);
+        Part {
+            at: PinState::at_start(head, &header),
+            left: header.value_size(chunk),
+        }
+    }
+
+    /// Appends up to `max` bytes of a part to `out`, and takes them off it.
+    pub(in super::super) fn read_part(&self, part: &mut Part, max: usize, out: &mut Vec<u8>) {
+        part.left = self.read_on(&mut part.at, part.left, max, out);
+    }
+
+    /// Puts the joined value in place of the old one. `None`, and nothing has happened, when the
+    /// key does not lead to that any more.
+    pub(in super::super) fn end_join(
+        &mut self,
+        joining: &Joining,
+        put: &Put<'_>,
+        now: Now,
+    ) -> Result<Option<PutReply>, Short> {
+        self.begin(now);
+        let found = self.find_live(put.key, put.hash.0, now).ok();
+        let old = found.filter(|found| {
+            found.handle == joining.old_handle && found.header.serial == joining.old_serial
+        });
+        let Some(old) = old else {
+            return Ok(None);
+        };
+        let expiry_s = self.expiry_at(old.handle, &old.header);
+        let serial = self.next_serial();
+        let head = self.take_upload(joining.upload);
+        let header = Header::read(self.lease.at(head));
+        let chunk = self.lease.at_mut(head);
+        // The old one may have been touched meanwhile.
+        header.set_expiry(chunk, expiry_s);
+        item::set_serial(chunk, serial);
+        item::set_access(chunk, now.uptime_s);
+        self.link_over(head, put.key, put.hash.0, now)?;
+        self.unpin(joining.pin);
+        let chunk = self.lease.at(head);
+        let size = self.logical_size(&Header::read(chunk), chunk);
+        Ok(Some(self.stored(head, self.common.classes.class_of(size))))
+    }
+
+    /// Frees what a join has written that came to nothing.
+    pub(in super::super) fn abort_join(&mut self, joining: &Joining) {
+        self.abort_upload(joining.upload);
+        self.unpin(joining.pin);
+    }
+
+    /// Whether what is joined can be written behind the old value, which stays where it is.
+    fn can_grow(&self, put: &Put<'_>, old: &Found, cut: u16) -> bool {
+        put.mode == PutMode::Append
+            && old.header.is_long()
+            && !old.header.has(Mark::PINNED)
+            && Slabs::cut_of(&self.lease, old.handle) == cut
+    }
+
     /// Joins to what fits one chunk.
     fn join_short(
         &mut self,
@@ -105,10 +237,7 @@ impl Shard {
     ) -> Result<Handle, Short> {
         // The old item is pinned meanwhile, so that it is not what makes room for its successor.
         let pinned = old.header.has(Mark::PINNED);
-        let grows = put.mode == PutMode::Append
-            && old.header.is_long()
-            && !pinned
-            && Slabs::cut_of(&self.lease, old.handle) == cut;
+        let grows = self.can_grow(put, old, cut);
         item::set_mark(self.lease.at_mut(old.handle), Mark::PINNED, true);
         let joined = if grows {
             self.grow(old, added, now).map(|()| old.handle)

@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ahash::RandomState;
 use slab::Slab;
 
+pub(super) use join::{Joining, Part};
 pub(super) use pages::Step;
 pub use read::{Fetched, Hit};
 pub(super) use upkeep::Sweep;

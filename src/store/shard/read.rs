@@ -23,6 +23,18 @@ pub(in super::super) struct PinState {
     left: usize,
 }
 
+impl PinState {
+    /// At the first byte of an item's value.
+    pub(super) fn at_start(head: Handle, header: &Header) -> Self {
+        Self {
+            head,
+            chunk: head,
+            offset: header.value_at(),
+            left: header.inline_size(),
+        }
+    }
+}
+
 /// What a fetch found.
 #[derive(Debug)]
 pub enum Fetched<'s> {
@@ -367,18 +379,12 @@ impl Shard {
         }
     }
 
-    /// Keeps an item's value as it is now.
+    /// Keeps an item's value as it is now, until it is given back.
     pub(super) fn pin_at(&mut self, handle: Handle) -> Pin {
-        let chunk = self.lease.at_mut(handle);
+        let chunk = self.lease.at(handle);
         let header = Header::read(chunk);
         let remaining = header.value_size(chunk);
-        item::set_mark(chunk, Mark::PINNED, true);
-        let id = self.pins.insert(PinState {
-            head: handle,
-            chunk: handle,
-            offset: header.value_at(),
-            left: header.inline_size(),
-        });
+        let id = self.pin(PinState::at_start(handle, &header));
         Pin {
             shard: self.number,
             id: u32::try_from(id).unwrap_or(u32::MAX),
@@ -386,15 +392,34 @@ impl Shard {
         }
     }
 
+    /// As [`Self::pin_at`], by number.
+    pub(super) fn pin(&mut self, state: PinState) -> usize {
+        item::set_mark(self.lease.at_mut(state.head), Mark::PINNED, true);
+        self.pins.insert(state)
+    }
+
     /// Appends up to `max` bytes of a pinned value to `out`.
     pub(in super::super) fn read_pin(
         &mut self,
         id: usize,
-        mut remaining: u32,
+        remaining: u32,
         max: usize,
         out: &mut Vec<u8>,
     ) -> u32 {
         let mut state = self.pins[id];
+        let remaining = self.read_on(&mut state, remaining, max, out);
+        self.pins[id] = state;
+        remaining
+    }
+
+    /// As [`Self::read_pin`], of a value that stays as it is for another reason.
+    pub(super) fn read_on(
+        &self,
+        state: &mut PinState,
+        mut remaining: u32,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> u32 {
         let cut = Slabs::cut_of(&self.lease, state.head);
         let room = self.common.classes.piece_room(cut);
         let mut budget = max;
@@ -418,7 +443,6 @@ impl Shard {
             budget -= size;
             remaining -= u32::try_from(size).unwrap_or(remaining);
         }
-        self.pins[id] = state;
         remaining
     }
 

@@ -6,7 +6,7 @@
 
 use super::super::api::{KeyHash, Put, PutMode, PutReply, PutStatus};
 use super::super::arena::Handle;
-use super::super::item::{self, Header, Mark};
+use super::super::item::{self, Header, Mark, Spec};
 use super::join::Added;
 use super::write::{Tail, Verdict, judge, put_spec};
 use super::{Shard, Short};
@@ -60,10 +60,21 @@ impl Shard {
         self.begin(now);
         let spec = put_spec(put, size);
         let (head, tail) = self.build_head(&spec, put.key, now)?;
-        Ok(self.uploads.insert(UploadState {
+        Ok(self.begin_upload_of(put, &spec, head, tail))
+    }
+
+    /// Begins an upload into a detached item.
+    pub(super) fn begin_upload_of(
+        &mut self,
+        put: &Put<'_>,
+        spec: &Spec,
+        head: Handle,
+        tail: Tail,
+    ) -> usize {
+        self.uploads.insert(UploadState {
             head,
             tail,
-            missing: size,
+            missing: spec.value_size,
             hash: put.hash.0,
             mode: put.mode,
             client_flags: put.client_flags,
@@ -74,7 +85,24 @@ impl Shard {
             vivify: put.vivify,
             binary_key: put.binary_key,
             drop_on_failure: put.drop_on_failure,
-        }))
+        })
+    }
+
+    /// The item that an upload writes.
+    pub(super) fn upload_head(&self, id: usize) -> Handle {
+        self.uploads[id].head
+    }
+
+    /// Ends an upload, whose item is the caller's now.
+    pub(super) fn take_upload(&mut self, id: usize) -> Handle {
+        self.uploads.remove(id).head
+    }
+
+    /// Shows what an upload is to be stored as.
+    pub(in super::super) fn upload_put<R>(&self, id: usize, see: impl FnOnce(&Put<'_>) -> R) -> R {
+        let state = &self.uploads[id];
+        let chunk = self.lease.at(state.head);
+        see(&state.put(Header::read(chunk).key(chunk)))
     }
 
     /// Adds bytes to an upload. Returns how many were taken before memory ran short.

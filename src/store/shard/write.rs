@@ -41,7 +41,7 @@ pub(super) struct Tail {
 /// Decides a put. The same rules hold for a value that came at once and one that was uploaded.
 pub(super) fn judge(put: &Put<'_>, old_cas: Option<u64>) -> Verdict {
     use Verdict::{Join, Refuse, Store};
-    let joins = matches!(put.mode, PutMode::Append | PutMode::Prepend);
+    let joins = put.mode.joins();
     match (put.mode, old_cas) {
         (PutMode::Add, Some(_)) => Refuse(PutStatus::NotStored),
         (PutMode::Add, None) => Store { stale: false },
@@ -652,7 +652,7 @@ impl Shard {
 
 /// The item that a put asks for.
 pub(super) fn put_spec(put: &Put<'_>, value_size: u32) -> Spec {
-    let joins = matches!(put.mode, PutMode::Append | PutMode::Prepend);
+    let joins = put.mode.joins();
     let expiry = match put.vivify {
         Some(expiry) if joins => expiry,
         _ => put.expiry,
