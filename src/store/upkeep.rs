@@ -212,7 +212,7 @@ impl Store {
                 Step::Emptied(_) | Step::Given if moved + 1 < SPARE_PAGES_MAX => {
                     Some((number, moved + 1))
                 }
-                Step::Emptied(_) | Step::Given | Step::Idle => {
+                Step::Emptied(_) | Step::Given | Step::Freed | Step::Idle => {
                     let next = self.places.get(number + 1);
                     next.map(|place| {
                         place.shard.lock().find_oldest(now);
@@ -241,7 +241,7 @@ impl Store {
             has_moved |= step != Step::Idle;
             match step {
                 Step::Going => {}
-                Step::Idle | Step::Given => place = by_pages.next(),
+                Step::Idle | Step::Given | Step::Freed => place = by_pages.next(),
                 Step::Emptied(_) if self.common.pool.excess() == 0 => break,
                 Step::Emptied(_) => place = by_pages.next(),
             }

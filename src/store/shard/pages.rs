@@ -39,7 +39,7 @@ const MOVED_PIECES_MAX: usize = 256;
 const RESCUE_EVICTIONS_MAX: usize = 8;
 
 /// A page with no more chunks than this is looked through before it is closed, for what must stay
-/// in it. Values that are being sent or uploaded are long; they are seldom elsewhere.
+/// in it. Pieces are in no other pages: their chunks are large.
 const SEARCHED_CHUNKS_MAX: u32 = 256;
 
 /// A page that nobody needs is waited for while it has no more items than this; longer, and
@@ -88,6 +88,8 @@ pub(in super::super) enum Step {
     Emptied(u32),
     /// A page is empty and has been given to those whom it was for.
     Given,
+    /// No page is empty, but chunks have become free.
+    Freed,
     /// There is more to do.
     Going,
     /// Nothing is being emptied, or not any more.
@@ -120,7 +122,11 @@ impl Shard {
     pub(super) fn begin_emptying(&mut self, page: u32, cut: u16, purpose: Purpose) -> bool {
         debug_assert!(self.emptying.is_none(), "one page at a time");
         let is_searched = self.slabs.cut(cut).capacity <= SEARCHED_CHUNKS_MAX;
-        if page == self.stuck_page || is_searched && self.is_busy(page) {
+        let is_busy = match is_searched {
+            true => self.is_busy(page),
+            false => self.has_busy_item(page),
+        };
+        if page == self.stuck_page || is_busy {
             return false;
         }
         self.slabs.close_page(&mut self.lease, page);
@@ -289,6 +295,14 @@ impl Shard {
         false
     }
 
+    /// Whether an item of a page is being uploaded or sent.
+    fn has_busy_item(&self, page: u32) -> bool {
+        let sent = self.pins.iter().map(|(_, pin)| pin.head());
+        let uploaded = self.uploads.iter().map(|(_, upload)| upload.head());
+        let mut heads = sent.chain(uploaded);
+        heads.any(|head| self.lease.arena().page_of(head) == page)
+    }
+
     /// Whether what is in a chunk is being uploaded or sent.
     fn must_stay(&self, handle: Handle) -> bool {
         let mut chunk = self.lease.at(handle);
@@ -442,13 +456,13 @@ impl Shard {
     }
 
     /// Finds a page for a request of this shard that was short of memory, a step at a time: it is
-    /// held when the step is `Emptied`, or chunks have become free.
+    /// held when the step is `Emptied`.
     pub(in super::super) fn seek_page(&mut self, now: Now) -> Step {
         if let Some(page) = self.held_page {
             return Step::Emptied(page);
         }
         if self.free_doomed() {
-            return Step::Given;
+            return Step::Freed;
         }
         let step = self.steal_step(self.evicts(), now);
         if let Step::Emptied(page) = step {

@@ -33,6 +33,11 @@ impl PinState {
             left: header.inline_size(),
         }
     }
+
+    /// The item.
+    pub(super) fn head(&self) -> Handle {
+        self.head
+    }
 }
 
 /// What a fetch found.

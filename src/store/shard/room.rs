@@ -460,7 +460,7 @@ impl Shard {
         }
         match self.empty_step(now) {
             Step::Emptied(page) => Some(page),
-            Step::Going | Step::Given | Step::Idle => None,
+            Step::Going | Step::Given | Step::Freed | Step::Idle => None,
         }
     }
 }

@@ -32,6 +32,11 @@ pub(in super::super) struct UploadState {
 }
 
 impl UploadState {
+    /// The item.
+    pub(super) fn head(&self) -> Handle {
+        self.head
+    }
+
     fn put<'k>(&self, key: &'k [u8]) -> Put<'k> {
         Put {
             key,
