@@ -20,7 +20,7 @@ pub(super) fn fetch<R>(
     key: &[u8],
     hash: KeyHash,
     how: &Fetch,
-    show: impl FnOnce(&mut Hit<'_>, &mut Vec<u8>) -> R,
+    mut show: impl FnMut(&mut Hit<'_>, &mut Vec<u8>) -> R,
 ) -> Option<R> {
     if turn.counters().sampler.is_due() {
         sample_ahead(turn, key, hash);

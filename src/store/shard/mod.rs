@@ -142,6 +142,8 @@ pub(super) struct Shard {
     held_page: Option<u32>,
     /// Items that are gone, with more pieces than could be freed at once.
     doomed: Vec<Handle>,
+    /// The last fetch found no memory for what it had to write.
+    fetch_was_short: bool,
     events: Vec<Event>,
     events_lost: u64,
     sweep: Sweep,
@@ -196,6 +198,7 @@ impl Shard {
             stuck_page: 0,
             held_page: None,
             doomed: Vec::new(),
+            fetch_was_short: false,
             events: Vec::new(),
             events_lost: 0,
             sweep: Sweep::new(cuts.len()),

@@ -255,14 +255,17 @@ impl Shard {
             if short || header.has(Mark::STALE) {
                 won = true;
                 changed = true;
-                item::set_mark(self.lease.at_mut(handle), Mark::TOKEN_SENT, true);
             }
         }
         if let Some(expiry) = how.touch {
             match self.set_expiry(handle, hash, expiry.uptime_s(), now) {
                 Ok(moved) => handle = moved,
-                Err(_) => return Fetched::Miss(Miss::NoMemory),
+                Err(_) => return self.fetch_short(),
             }
+        }
+        // Not before what may fail: the fetch comes again then.
+        if won {
+            item::set_mark(self.lease.at_mut(handle), Mark::TOKEN_SENT, true);
         }
         let settled = before.fetched && header.is(Flag::ACTIVE) && self.lru.segmented;
         if !how.no_bump && !settled {
@@ -307,6 +310,17 @@ impl Shard {
         }
     }
 
+    #[cold]
+    fn fetch_short(&mut self) -> Fetched<'_> {
+        self.fetch_was_short = true;
+        Fetched::Miss(Miss::NoMemory)
+    }
+
+    /// Whether the last fetch found no memory for what it had to write. Nothing has changed then.
+    pub(in super::super) fn take_fetch_was_short(&mut self) -> bool {
+        std::mem::take(&mut self.fetch_was_short)
+    }
+
     fn vivify(
         &mut self,
         key: &[u8],
@@ -324,7 +338,7 @@ impl Shard {
             binary_key: how.binary_key,
         };
         let Ok(handle) = self.store_new(&spec, key, hash, &[], now) else {
-            return Fetched::Miss(Miss::NoMemory);
+            return self.fetch_short();
         };
         let chunk = self.lease.at_mut(handle);
         item::set_mark(chunk, Mark::TOKEN_SENT, true);
