@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use larder::client::load::random::Random;
 use larder::config::Config;
-use larder::store::{Delete, Fetch, Fetched, Put, PutMode, Store};
+use larder::store::{Delete, Fetch, Fetched, Put, PutMode, SizeWalk, Store};
 use larder::time::{Expiry, FIRST_UPTIME_S, Now};
 
 const HELP: &str = "\
@@ -35,6 +35,9 @@ const CALLS: u64 = 400_000;
 
 /// Bytes that reach a store at once, of a value that is too long for one read.
 const ARRIVAL_SIZE: usize = 64 << 10;
+
+/// Items that one `stats cachedump` shows at the most: two megabytes.
+const CACHEDUMP_COUNT: u32 = 40_000;
 
 /// A scene: its name, what it is played in, and what is done.
 struct Scene {
@@ -337,8 +340,15 @@ impl Player {
                 self.keep_up();
             }
         }
-        self.call(|store, _, _, now| store.cachedump(1, now, &mut |_| true));
-        self.call(|store, _, _, now| store.size_histogram(now).len());
+        let mut left = CACHEDUMP_COUNT;
+        self.call(|store, _, _, now| {
+            store.cachedump(1, now, &mut |_| {
+                left -= 1;
+                left > 0
+            });
+        });
+        let mut walk = SizeWalk::default();
+        while !self.call(|store, _, _, now| store.count_sizes(&mut walk, now)) {}
     }
 }
 

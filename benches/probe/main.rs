@@ -12,12 +12,13 @@
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use larder::client::load::{self, Arrivals, Limit, Spec};
+use rustix::thread::gettid;
 
 #[path = "../load/mod.rs"]
 #[expect(dead_code, reason = "other benches use the rest")]
@@ -35,6 +36,9 @@ usage: make probe [PEER=FILE] [ARGS='OPTION...']
   --rounds N      rounds of each scene (default 3)
   --seconds S     length of a scene (default 5)
   --only WORDS    only scenes whose name contains WORDS
+  --fifo          servers and probe run before everything else (SCHED_FIFO, by chrt), the others
+                  in the time they leave, so that no wait is the scheduler's; needs root and
+                  sysctl kernel.sched_rt_runtime_us=-1
 environment:
   PEER            the memcached to compare with (default memcached, from PATH)
   LARDERD         the larderd to compare (default the one built beside this)";
@@ -47,6 +51,7 @@ const STALL_NS: u64 = 1_000_000;
 
 struct Options {
     quick: bool,
+    fifo: bool,
     rounds: usize,
     seconds: f64,
     only: String,
@@ -80,8 +85,8 @@ fn run(arguments: &[String]) -> io::Result<()> {
         }
         let mut waits: Option<[Histogram<u64>; 2]> = None;
         for _ in 0..options.rounds {
-            let peer = probe(&options.peer, scene, &options)?;
-            let larderd = probe(&options.larderd, scene, &options)?;
+            let peer = probe_again(&options.peer, scene, &options)?;
+            let larderd = probe_again(&options.larderd, scene, &options)?;
             waits = Some(match waits {
                 None => [peer, larderd],
                 Some([mut all_peer, mut all_larderd]) => {
@@ -103,6 +108,7 @@ impl Options {
         let quick = is_quick(arguments);
         let mut options = Self {
             quick,
+            fifo: false,
             rounds: if quick { 1 } else { 3 },
             seconds: if quick { 0.5 } else { 5.0 },
             only: String::new(),
@@ -113,6 +119,7 @@ impl Options {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--bench" | "--quick" => {}
+                "--fifo" => options.fifo = true,
                 "--rounds" => options.rounds = value(&mut words)?,
                 "--seconds" => options.seconds = value(&mut words)?,
                 "--only" => options.only = value(&mut words)?,
@@ -123,11 +130,23 @@ impl Options {
     }
 }
 
+/// As [`probe`], and once more when that fails, which is reported: memcached 1.6.45 leaves a
+/// dump without its end now and then.
+fn probe_again(program: &Path, scene: &Scene, options: &Options) -> io::Result<Histogram<u64>> {
+    probe(program, scene, options).or_else(|error| {
+        eprintln!("{}: {}: {error}; once more", scene.name, program.display());
+        probe(program, scene, options)
+    })
+}
+
 /// Plays a scene with a fresh server; returns how long each get of the probe took, in ns.
 fn probe(program: &Path, scene: &Scene, options: &Options) -> io::Result<Histogram<u64>> {
     let mut flags = vec!["-t", "2"];
     flags.extend_from_slice(scene.flags);
     let server = Server::start_at("127.0.0.1", program, &flags)?;
+    if options.fifo {
+        run_first(&["--all-tasks", "--pid", "5", &server.pid().to_string()])?;
+    }
     let scale = if options.quick { 20 } else { 1 };
     (scene.prepare)(&server, scale)?;
     let length = Duration::from_secs_f64(options.seconds);
@@ -149,19 +168,33 @@ fn probe(program: &Path, scene: &Scene, options: &Options) -> io::Result<Histogr
         ..spec
     };
     thread::scope(|scope| {
-        let probe = scope.spawn(|| load::run(&spec));
+        let probe = scope.spawn(|| {
+            if options.fifo {
+                // Only this thread: the others are those that disturb.
+                run_first(&["--pid", "6", &gettid().as_raw_nonzero().to_string()])?;
+            }
+            load::run(&spec).map_err(io::Error::other)
+        });
         // The probe has been at work for a moment, and stays until the others are done or longer.
         thread::sleep(Duration::from_millis(250));
         (scene.disturb)(&server, length.mul_f64(0.8), scale)?;
         let outcome = probe
             .join()
-            .map_err(|_| io::Error::other("the probe panicked"))?
-            .map_err(io::Error::other)?;
+            .map_err(|_| io::Error::other("the probe panicked"))??;
         if outcome.counts.gets == 0 {
             return Err(io::Error::other("the probe was never answered"));
         }
         Ok(outcome.gets)
     })
+}
+
+/// Has a process or thread run before those of others, by these words for chrt.
+fn run_first(words: &[&str]) -> io::Result<()> {
+    let status = Command::new("chrt").arg("--fifo").args(words).status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("chrt: {status}")))
 }
 
 /// The cells of one server.

@@ -11,7 +11,7 @@ use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 use crate::protocol::text::reply;
 use crate::stats::{ClassTotals, Totals};
-use crate::store::{ClassStats, StoreTotals};
+use crate::store::{ClassStats, SizeWalk, StoreTotals};
 use crate::time::Now;
 
 /// A day, in seconds.
@@ -457,7 +457,9 @@ fn slabs_of(list: &mut List<'_>, prefix: &str, class: &ClassStats, counts: &Clas
 
 fn sizes(shared: &Shared, now: Now, list: &mut List<'_>) {
     if shared.config.track_sizes {
-        for (size, count) in shared.store.size_histogram(now) {
+        let mut walk = SizeWalk::default();
+        while !shared.store.count_sizes(&mut walk, now) {}
+        for (size, count) in walk.counts() {
             list.number(itoa::Buffer::new().format(size), count);
         }
     } else {

@@ -1,7 +1,7 @@
-//! Lists of sockets, and what is done to many of them: a piece at a time, so that ten thousand
-//! clients keep nobody waiting.
+//! Lists of sockets, what is done to many of them, and sizes of items: a piece at a time, so that
+//! ten thousand clients or a million items keep nobody waiting.
 //!
-//! Each list has a cursor of its own and goes on behind the socket that was shown last. Who comes
+//! Each list has a cursor of its own. One of sockets goes on behind the one that was shown last. Who comes
 //! or leaves meanwhile is shown or not; everybody else is shown once.
 
 use super::report::Reader;
@@ -9,6 +9,7 @@ use super::turn::Turn;
 use super::{Flow, Next, Session, State, Step};
 use crate::protocol::ProtocolError;
 use crate::protocol::text::reply;
+use crate::store::SizeWalk;
 
 /// Before the first socket.
 pub const FIRST: i32 = -1;
@@ -17,17 +18,19 @@ pub const FIRST: i32 = -1;
 #[derive(Debug)]
 pub(super) struct Listing {
     task: Task,
-    /// The descriptor that was looked at last.
+    /// The descriptor that was looked at last, where there are any.
     after: i32,
 }
 
-/// What is done to each socket.
+/// What is listed or done.
 #[derive(Debug)]
 pub(super) enum Task {
     /// `stats clients`.
     Clients(Reader),
     /// `stats conns`.
     Conns(Reader),
+    /// `stats sizes`.
+    Sizes(Reader, SizeWalk),
     /// `client kill`.
     Kill {
         /// Whom, as the client has said.
@@ -56,6 +59,16 @@ impl Session {
             Task::Conns(reader) => host.connections(now, after, &mut |name, value| {
                 reader.line(out, name, value.as_bytes());
             }),
+            Task::Sizes(reader, walk) => {
+                let is_over = turn.ctx.shared.store.count_sizes(walk, now);
+                if is_over {
+                    for (size, count) in walk.counts() {
+                        let (mut name, mut value) = (itoa::Buffer::new(), itoa::Buffer::new());
+                        reader.line(out, name.format(size), value.format(count).as_bytes());
+                    }
+                }
+                (!is_over).then_some(after)
+            }
             Task::Kill { who, count } => match host.kill(who, after) {
                 None => {
                     turn.say(ProtocolError::BadClient.reply());
@@ -77,7 +90,9 @@ impl Session {
             };
         }
         match listing.task {
-            Task::Clients(reader) | Task::Conns(reader) => reader.end(turn.out),
+            Task::Clients(reader) | Task::Conns(reader) | Task::Sizes(reader, _) => {
+                reader.end(turn.out);
+            }
             Task::Kill { count: 0, .. } => turn.say(reply::NOT_FOUND),
             Task::Kill { who, count } => {
                 log::info!("clients are closed by command  client={who} count={count}");

@@ -12,6 +12,7 @@ use crate::protocol::ProtocolError;
 use crate::protocol::admin::{Detail, Stats};
 use crate::protocol::binary::{self, Echo, Status};
 use crate::protocol::text::reply;
+use crate::store::SizeWalk;
 
 /// Most bytes of one `stats cachedump`.
 const CACHEDUMP_SIZE_MAX: usize = 2 << 20;
@@ -76,6 +77,9 @@ pub(super) fn stats(session: &mut Session, turn: &mut Turn<'_>, group: Stats<'_>
         Stats::Slabs => list(turn, Group::Slabs, reader),
         Stats::Slow => list(turn, Group::Slow, reader),
         Stats::Threads => list(turn, Group::Threads, reader),
+        Stats::Sizes if shared.config.track_sizes => {
+            session.begin_listing(Task::Sizes(reader, SizeWalk::default()));
+        }
         Stats::Sizes => list(turn, Group::Sizes, reader),
         Stats::Larder => list(turn, Group::Larder, reader),
         Stats::Latency => list(turn, Group::Latency, reader),

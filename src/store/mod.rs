@@ -51,7 +51,7 @@ use parking_lot::Mutex;
 pub use api::*;
 pub use saved::{Contents, Damage, OpenError, Saved, SavedShard};
 pub use shard::{Fetched, Hit};
-pub use survey::{LargeItem, Largest, LargestSearch};
+pub use survey::{LargeItem, Largest, LargestSearch, SizeWalk};
 
 use crate::time::Now;
 use arena::{Arena, Geometry};

@@ -80,6 +80,33 @@ pub(super) struct QueueCursor {
     pub(super) seen: Vec<(Handle, u32)>,
 }
 
+/// Items counted by logical size, in steps of 32 bytes: a walk through all of them.
+#[derive(Debug)]
+pub struct SizeWalk {
+    shard: usize,
+    class: u8,
+    cursor: ClassCursor,
+    counts: BTreeMap<u32, u64>,
+}
+
+impl Default for SizeWalk {
+    fn default() -> Self {
+        Self {
+            shard: 0,
+            class: 1,
+            cursor: ClassCursor::default(),
+            counts: BTreeMap::new(),
+        }
+    }
+}
+
+impl SizeWalk {
+    /// Sizes, each with how many items are that large and larger than the one before.
+    pub fn counts(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.counts.iter().map(|(size, count)| (*size, *count))
+    }
+}
+
 /// What came of a step of a walk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Walk {
@@ -231,28 +258,36 @@ impl Store {
         }
     }
 
-    /// Items by logical size in steps of 32 bytes: (upper bound, count). Walks all items, some
-    /// hundred under one lock.
-    pub fn size_histogram(&self, now: Now) -> Vec<(u32, u64)> {
-        let mut counts = BTreeMap::new();
-        for place in &self.places {
-            for class in 1..=self.class_max() {
-                let mut cursor = ClassCursor::default();
-                let mut see = |item: &ItemInfo<'_>| {
-                    let size = item.size.div_ceil(SIZE_STEP) * SIZE_STEP;
-                    *counts.entry(size).or_default() += 1;
-                };
-                loop {
-                    let mut shard = place.shard.lock();
-                    let (_, is_over) =
-                        shard.walk_class(class, &mut cursor, CHUNK_COUNT_MAX, now, &mut see);
-                    if is_over {
-                        break;
-                    }
-                }
+    /// Goes on counting items by their sizes, for some tens of microseconds. True when it is over.
+    pub fn count_sizes(&self, walk: &mut SizeWalk, now: Now) -> bool {
+        let mut left = CHUNK_COUNT_MAX;
+        for _ in 0..LOCK_COUNT_MAX {
+            let Some(place) = self.places.get(walk.shard) else {
+                return true;
+            };
+            let counts = &mut walk.counts;
+            let mut see = |item: &ItemInfo<'_>| {
+                let size = item.size.div_ceil(SIZE_STEP) * SIZE_STEP;
+                *counts.entry(size).or_default() += 1;
+            };
+            let mut shard = place.shard.lock();
+            let (looked, done) =
+                shard.walk_class(walk.class, &mut walk.cursor, left, now, &mut see);
+            drop(shard);
+            if done {
+                walk.cursor = ClassCursor::default();
+                walk.class += 1;
+            }
+            if walk.class > self.class_max() {
+                walk.class = 1;
+                walk.shard += 1;
+            }
+            left = left.saturating_sub(looked);
+            if left == 0 {
+                return false;
             }
         }
-        counts.into_iter().collect()
+        false
     }
 
     /// Shows about `count` items, or all if there are fewer. Where an item is depends on its hash

@@ -141,6 +141,34 @@ fn any_number_of_keys_takes_the_memory_of_a_few() {
 }
 
 #[test]
+fn sizes_of_many_items_are_counted_while_later_requests_wait_their_turn() {
+    let server = Server::start(&["-m", "64", "-o", "track_sizes"]);
+    let mut client = server.connect();
+    let mut said = String::new();
+    for number in 0..20_000 {
+        let size = if number % 4 == 0 { 1000 } else { 100 };
+        let value = "x".repeat(size);
+        said += &format!("set key:{number:05} 0 0 {size} noreply\r\n{value}\r\n");
+    }
+    client.send(said + "stats sizes\r\nversion\r\n");
+    let mut counted = Vec::new();
+    loop {
+        let line = client.line();
+        if line == "END" {
+            break;
+        }
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        counted.push((words[2].clone(), words[1].parse().unwrap()));
+    }
+    assert!(
+        matches!(&counted[..], [(small, 100..=200), (large, 1000..=1100)]
+            if small == "15000" && large == "5000"),
+        "{counted:?}"
+    );
+    assert!(client.line().starts_with("VERSION "));
+}
+
+#[test]
 fn the_largest_items_time_bands_and_waste_are_told_on_the_wire_and_by_the_api() {
     let (server, address) = start(&["-m", "64", "-o", "hot_key_sample=1"]);
     let mut client = server.connect();
