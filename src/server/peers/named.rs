@@ -149,7 +149,8 @@ impl Question {
 
     /// Looks the name up again and again, until there is nobody who wants to know.
     fn keep_asking(&self, orders: &Orders, asked: &Receiver<()>) {
-        let mut complained = false;
+        // What has been complained of since all was well: it is told once, and another thing again.
+        let mut told = None;
         let mut pause = self.interval;
         loop {
             if let Err(RecvTimeoutError::Disconnected) = asked.recv_timeout(pause) {
@@ -158,14 +159,14 @@ impl Question {
             match self.answer() {
                 Ok(nodes) => {
                     orders.give(Order::Declare(nodes));
-                    complained = false;
+                    told = None;
                     pause = self.interval;
                 }
                 Err(why) => {
-                    if !complained {
+                    if told.as_ref() != Some(&why) {
                         log::warn!("cluster: the list stays as it was: {why}");
                     }
-                    complained = true;
+                    told = Some(why);
                     pause = self.interval.min(PAUSE_FAILED);
                 }
             }
