@@ -25,6 +25,9 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// Longest password, in bytes. What is longer is another file.
 const PASSWORD_SIZE_MAX: u64 = 1024;
 
+/// What the options are listed under, so that they are not taken for those of a command.
+const HEADING: &str = "Which daemon, and how to come to it";
+
 /// The options, for the command line.
 pub(super) fn arguments() -> Vec<Arg> {
     let option = |name: &'static str, value: &'static str, help: &'static str| {
@@ -33,6 +36,7 @@ pub(super) fn arguments() -> Vec<Arg> {
             .value_name(value)
             .help(help)
             .global(true)
+            .help_heading(HEADING)
     };
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name)
@@ -40,6 +44,7 @@ pub(super) fn arguments() -> Vec<Arg> {
             .help(help)
             .action(ArgAction::SetTrue)
             .global(true)
+            .help_heading(HEADING)
     };
     let file = |name, help| option(name, "FILE", help).value_parser(value_parser!(PathBuf));
     vec![
