@@ -75,9 +75,9 @@ package-test: package $(VENV)/.ready ## Install, use and purge them in a clean D
 		--deb $(PACKAGES)/larder_*.deb --rpm $(PACKAGES)/larder-*.rpm
 	$(SUDO) tests/package/boot.sh $(PACKAGES)/bookworm $(PACKAGES)/larder_*.deb
 
-soak: ## 4 GiB of churn through 64 MiB and 100 ends under load, in a release build
+soak: ## 4 GiB of churn through 64 MiB, 300 ends under load, 100 by kill -9; in a release build
 	LARDER_CHURN_MIB=4096 $(CARGO) test --locked --release --test suite churn -- --nocapture
-	LARDER_KILLS=100 $(CARGO) test --locked --release --test suite restart::ends_of_any -- --nocapture
+	LARDER_KILLS=300 $(CARGO) test --locked --release --test suite restart::ends_of_any -- --nocapture
 
 clean: ## Remove everything that was built or installed here
 	$(CARGO) clean
