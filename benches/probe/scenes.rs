@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use larder::client::load::keys::{Popularity, Sizes};
 use larder::client::load::{self, Limit, Spec};
 use larder::protocol::client::{Dialect, Reply};
+use rustix::net::sockopt::set_socket_linger;
 
 use crate::load_tools::server::Server;
 
@@ -24,8 +25,11 @@ pub(crate) struct Scene {
 /// Items in a server that holds many.
 const MANY: u64 = 2_000_000;
 
+/// Items of a dump.
+const DUMPED: u64 = 5_000_000;
+
 /// Clients that come at once.
-const CROWD: usize = 2000;
+const CROWD: u64 = 10_000;
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene {
@@ -62,9 +66,9 @@ pub(crate) const SCENES: &[Scene] = &[
         },
     },
     Scene {
-        name: "metadump of 2 million items",
+        name: "metadump of 5 million items",
         flags: &["-m", "2048"],
-        prepare: |server, scale| fill(server, MANY / scale, Sizes::Fixed(10)),
+        prepare: |server, scale| fill(server, DUMPED / scale, Sizes::Fixed(10)),
         disturb: |server, length, _| {
             let begin = Instant::now();
             while begin.elapsed() < length {
@@ -74,10 +78,10 @@ pub(crate) const SCENES: &[Scene] = &[
         },
     },
     Scene {
-        name: "2000 clients come and go",
-        flags: &[],
+        name: "10,000 clients come and go",
+        flags: &["-c", "12000"],
         prepare: |_, _| Ok(()),
-        disturb: |server, length, _| crowd(server, length),
+        disturb: |server, length, scale| crowd(server, length, CROWD / scale),
     },
     Scene {
         name: "values of 1 MB",
@@ -137,15 +141,18 @@ fn lines(server: &Server, words: &[&[u8]]) -> io::Result<()> {
     }
 }
 
-fn crowd(server: &Server, length: Duration) -> io::Result<()> {
+fn crowd(server: &Server, length: Duration, count: u64) -> io::Result<()> {
     let begin = Instant::now();
     while begin.elapsed() < length {
-        let mut clients = Vec::with_capacity(CROWD);
-        for _ in 0..CROWD {
+        let mut clients = Vec::new();
+        for _ in 0..count {
             if begin.elapsed() > length {
                 break;
             }
-            clients.push(TcpStream::connect(server.address)?);
+            let client = TcpStream::connect(server.address)?;
+            // Hangs up at once, or the ports of those who have gone would not be free in time.
+            set_socket_linger(&client, Some(Duration::ZERO))?;
+            clients.push(client);
         }
     }
     Ok(())
