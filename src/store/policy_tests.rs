@@ -82,14 +82,15 @@ fn large_items_left(size_bias: f64) -> u64 {
 
 #[test]
 fn large_items_give_way_sooner_the_more_size_counts() {
-    let (alike, by_root, by_size) = (
+    // Beyond 0.5 there is no page left in this load that could be taken.
+    let (alike, a_little, by_root) = (
         large_items_left(0.0),
+        large_items_left(0.2),
         large_items_left(0.5),
-        large_items_left(1.0),
     );
     assert!(
-        by_root < alike * 3 / 4 && by_size < by_root,
-        "{alike}, {by_root}, {by_size}"
+        a_little < alike * 5 / 6 && by_root < a_little * 3 / 4,
+        "{alike}, {a_little}, {by_root}"
     );
 }
 
