@@ -4,9 +4,9 @@
 //! it takes the old one's place, if that is still what the key leads to; else it was for nothing,
 //! and the join begins again.
 
-use super::Store;
 use super::api::{Put, PutMode, PutReply, PutStatus, Upload};
 use super::shard::{Joining, Part};
+use super::{Store, value_size};
 use crate::limits::COPY_SIZE_MAX;
 use crate::time::Now;
 
@@ -34,7 +34,7 @@ impl Store {
         now: Now,
     ) -> Option<PutReply> {
         let added_size = match added {
-            Added::Bytes(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            Added::Bytes(bytes) => value_size(bytes),
             Added::Uploaded(id) => self.places[number].shard.lock().uploaded_part(id).left,
         };
         for _ in 0..ATTEMPTS_MAX {

@@ -219,6 +219,11 @@ fn place_of(hash: u64, shards: usize) -> usize {
     (hash >> 48) as usize & (shards - 1)
 }
 
+/// Bytes of a value, which may be longer than any that is stored.
+fn value_size(value: &[u8]) -> u32 {
+    u32::try_from(value.len()).unwrap_or(u32::MAX)
+}
+
 /// Takes steps until one finds memory. False when there is none.
 fn seek(mut step: impl FnMut() -> Step) -> bool {
     let mut failures = 0;
@@ -441,20 +446,25 @@ impl Store {
     #[inline]
     pub fn put(&self, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
         let number = self.place_number(put.hash);
+        let mut shard = self.places[number].shard.lock();
+        // Asked under the same lock: nearly all joins are to short values.
+        let in_steps = put.mode.joins() && shard.joins_in_steps(put, value_size(value), now);
+        if !in_steps && let Ok(reply) = shard.put(put, value, now) {
+            return reply;
+        }
+        drop(shard);
+        self.put_slowly(number, put, value, now)
+    }
+
+    /// A put that needs memory, or time.
+    #[cold]
+    fn put_slowly(&self, number: usize, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
         if put.mode.joins()
             && let Some(reply) = self.join_in_steps(number, put, Added::Bytes(value), now)
         {
             return reply;
         }
-        if let Ok(reply) = self.places[number].shard.lock().put(put, value, now) {
-            return reply;
-        }
-        self.put_short(number, put, value, now)
-    }
-
-    #[cold]
-    fn put_short(&self, number: usize, put: &Put<'_>, value: &[u8], now: Now) -> PutReply {
-        let value_size = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        let value_size = value_size(value);
         self.with_memory(number, now, |shard| shard.put(put, value, now))
             .unwrap_or_else(|Short| {
                 self.put_failed(number, put, value_size, PutStatus::NoMemory, now)

@@ -88,6 +88,35 @@ impl Shard {
         Ok(self.stored(handle, class))
     }
 
+    /// Whether a join has to write so long a value again that it is done in steps, by
+    /// [`Self::begin_join`].
+    pub(in super::super) fn joins_in_steps(
+        &mut self,
+        put: &Put<'_>,
+        added_size: u32,
+        now: Now,
+    ) -> bool {
+        self.begin(now);
+        self.long_join(put, added_size, now).is_some()
+    }
+
+    /// The long value that a join has to write again, and what it is to become.
+    fn long_join(&mut self, put: &Put<'_>, added_size: u32, now: Now) -> Option<(Found, Spec)> {
+        let old = self.find_live(put.key, put.hash.0, now).ok()?;
+        let chunk = self.lease.at(old.handle);
+        let old_size = old.header.value_size(chunk);
+        if old_size < JOINED_AT_ONCE_MAX {
+            return None;
+        }
+        let old_cas = self.cas_of(&old.header, chunk);
+        let mut spec = old.header.spec(chunk);
+        spec.value_size = old_size.saturating_add(added_size);
+        spec.assigned_cas = put.assign_cas.filter(|cas| *cas != 0);
+        let cut = self.common.classes.cut_for(&spec)?;
+        let joins = matches!(judge(put, Some(old_cas)), Verdict::Join);
+        (joins && !self.can_grow(put, &old, cut)).then_some((old, spec))
+    }
+
     /// Begins to write a long value again for a join, or finds that the join is better done at once.
     /// Whatever comes of it is given to [`Self::end_join`].
     pub(in super::super) fn begin_join(
@@ -97,24 +126,10 @@ impl Shard {
         now: Now,
     ) -> Result<Option<Joining>, Short> {
         self.begin(now);
-        let Ok(old) = self.find_live(put.key, put.hash.0, now) else {
+        let Some((old, spec)) = self.long_join(put, added_size, now) else {
             return Ok(None);
         };
-        let chunk = self.lease.at(old.handle);
-        let old_size = old.header.value_size(chunk);
-        let old_cas = self.cas_of(&old.header, chunk);
-        let mut spec = old.header.spec(chunk);
-        spec.value_size = old_size.saturating_add(added_size);
-        spec.assigned_cas = put.assign_cas.filter(|cas| *cas != 0);
-        let Some(cut) = self.common.classes.cut_for(&spec) else {
-            return Ok(None);
-        };
-        if old_size < JOINED_AT_ONCE_MAX
-            || self.can_grow(put, &old, cut)
-            || !matches!(judge(put, Some(old_cas)), Verdict::Join)
-        {
-            return Ok(None);
-        }
+        let old_size = old.header.value_size(self.lease.at(old.handle));
         let at = PinState::at_start(old.handle, &old.header);
         let pin = self.pin(at);
         match self.build_head(&spec, put.key, now) {
