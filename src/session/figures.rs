@@ -11,7 +11,7 @@ use crate::config::render::stats_settings;
 use crate::limits::SLAB_CLASS_COUNT_MAX;
 use crate::protocol::text::reply;
 use crate::stats::{ClassTotals, Totals};
-use crate::store::{ClassStats, SizeWalk, StoreTotals};
+use crate::store::{ClassStats, StoreTotals};
 use crate::time::Now;
 
 /// A day, in seconds.
@@ -44,7 +44,7 @@ pub enum Group {
     Latency,
     /// `stats settings`.
     Settings,
-    /// `stats sizes`.
+    /// `stats sizes` without `-o track_sizes`; with it they are counted in steps.
     Sizes,
     /// `stats slabs`.
     Slabs,
@@ -83,7 +83,7 @@ pub fn show(shared: &Shared, now: Now, group: Group, see: &mut dyn FnMut(&str, &
                 list.word(name, &value);
             }
         }
-        Group::Sizes => sizes(shared, now, list),
+        Group::Sizes => list.word("sizes_status", "disabled"),
         Group::Slabs => slabs(shared, now, list),
         Group::Slow => slow::slow(shared, list),
         Group::Threads => slow::threads(shared, now, list),
@@ -453,18 +453,6 @@ fn slabs_of(list: &mut List<'_>, prefix: &str, class: &ClassStats, counts: &Clas
             ("touch_hits", counts.touch_hits),
         ],
     );
-}
-
-fn sizes(shared: &Shared, now: Now, list: &mut List<'_>) {
-    if shared.config.track_sizes {
-        let mut walk = SizeWalk::default();
-        while !shared.store.count_sizes(&mut walk, now) {}
-        for (size, count) in walk.counts() {
-            list.number(itoa::Buffer::new().format(size), count);
-        }
-    } else {
-        list.word("sizes_status", "disabled");
-    }
 }
 
 fn larder(shared: &Shared, now: Now, list: &mut List<'_>) {
